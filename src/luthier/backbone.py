@@ -1,0 +1,349 @@
+"""A frozen pretrained model, its tokenizer, its map of sites and its fingerprint.
+
+The only file that imports `transformers`. Weights come from safetensors or not at all, remote code never runs.
+Precision is chosen once, here, by what the machine does fast; everything else asks the backbone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import eager_mask
+
+from . import bases
+from .delta import Part, Site
+from .errors import Damaged, Refused, SpellingError, UserError
+from .families import FAMILIES, FUSED, SHORT, Family
+from .heads import DenseHead, Head
+from .ops.attention import attention
+from .spell import closest
+
+PRECISIONS = ("auto", "fp32", "bf16")
+INTERFACE = "luthier"
+RUNS_CODE = ("auto_map", "_attn_implementation_internal", "custom_pipelines")
+"""Keys of a config that can make a loader import code that lies beside the weights."""
+
+
+def _mask(*args: Any, **keywords: Any) -> Tensor:
+    # An explicit mask always: a prefix adds open columns to it, and a skipped mask would silently mean "causal".
+    return eager_mask(*args, **(keywords | {"allow_is_bidirectional_skip": False}))
+
+
+AttentionInterface.register(INTERFACE, attention)
+AttentionMaskInterface.register(INTERFACE, _mask)
+
+
+class Backbone:
+    """A frozen model that deltas act on.
+
+    Args:
+        name: a built-in name, a folder, or a hub id.
+        precision: `auto` (bf16 where the machine computes it fast, else fp32), `fp32` or `bf16`.
+
+    Attributes:
+        model: the language model (seq2seq, causal, or encoder with its masked-word head), eval mode, no gradients.
+        kind: `seq2seq`, `causal` or `encoder`.
+        parameters: how many weights, tied ones once.
+        fingerprint: sha256 over names, shapes and bytes of all weights.
+    """
+
+    def __init__(self, name: str, precision: str = "auto") -> None:
+        if precision not in PRECISIONS:
+            raise SpellingError(f"Precision {precision!r} is unknown.", ", ".join(PRECISIONS), closest(precision, PRECISIONS))
+        self.name = name
+        self.path = find(name)
+        config = _config(self.path, name)
+        self.family = _family(config)
+        self.kind = self.family.kind
+        self.precision = fast_precision() if precision == "auto" else precision
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = _model(self.path, config, self.kind, torch.bfloat16 if self.precision == "bf16" else torch.float32)
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(self.path, trust_remote_code=False)
+        self._freeze()
+        self.fingerprint = fingerprint(self.model)
+
+    @classmethod
+    def of(cls, model: nn.Module, tokenizer: Any, name: str = "in memory") -> Backbone:
+        """A backbone around a model that already exists (tests, notebooks); it is frozen in place."""
+        self = cls.__new__(cls)
+        self.name, self.path, self.model, self.tokenizer = name, name, model, tokenizer
+        self.family = _family(model.config)
+        self.kind, self.precision = self.family.kind, "bf16" if model.dtype == torch.bfloat16 else "fp32"
+        self.device = next(model.parameters()).device
+        _use_interface(model)
+        self._freeze()
+        self.fingerprint = fingerprint(model) if self.device.type != "meta" else "meta"
+        return self
+
+    def _freeze(self) -> None:
+        self.model.eval().requires_grad_(False)
+        if self.device.type == "cuda":
+            self.model.to(self.device)
+        self.parameters = sum(p.numel() for p in {id(p): p for p in self.model.parameters()}.values())
+        if self.tokenizer is not None and self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token  # masks are explicit, the id is only a filler
+
+    def check_untouched(self) -> None:
+        """Compare the weights with the fingerprint.
+
+        Raises:
+            Damaged: some method or caller edited the backbone, so nothing measured since can be trusted.
+        """
+        now = fingerprint(self.model)
+        if now != self.fingerprint:
+            raise Damaged(f"the weights of backbone {self.name} were changed ({self.fingerprint[:12]} -> {now[:12]})")
+
+    # -- where a delta can act ------------------------------------------------------------------------------------
+
+    def sites(self, targets: str) -> tuple[Site, ...]:
+        """The sites that `targets` names: short names (`q,v`), roles, `all` linear layers.
+
+        Raises:
+            SpellingError: a name this family does not have.
+        """
+        known = self.roles()
+        names = [t.strip() for t in targets.split(",") if t.strip()]
+        if names in (["all"], ["all-linear"]):
+            names = [r for r in known if not (r in FUSED and "attention.qkv" in self.family.roles)]
+        found: list[Site] = []
+        for name in names:
+            role = SHORT.get(name, name)
+            if role not in known:
+                short = [s for s, r in SHORT.items() if r in known]
+                raise SpellingError(f"{self.name} has no target {name!r}.", ", ".join([*short, "all"]), closest(name, short))
+            found += [s for s in self.role_sites(role) if s not in found]
+        if not found:
+            raise SpellingError(f"No target in {targets!r}.", ", ".join(SHORT), "name at least one, for example q,v")
+        return tuple(found)
+
+    def roles(self) -> tuple[str, ...]:
+        """Roles this model really has (a gate only where the feed-forward is gated)."""
+        fused = FUSED if "attention.qkv" in self.family.roles else ()
+        return tuple(r for r in (*self.family.roles, *fused) if self.role_sites(r))
+
+    def role_sites(self, role: str) -> list[Site]:
+        if role in FUSED and role not in self.family.roles:
+            groups = self.model.config.num_attention_heads if self.family.interleaved else 1
+            part = Part(groups, FUSED.index(role))
+            return [Site(s.path, role, s.features_in, s.features_out // 3, part) for s in self.role_sites("attention.qkv")]
+        return [self._site(path, role) for pattern in self.family.roles.get(role, ()) for path in self.paths(pattern)]
+
+    def _site(self, path: str, role: str) -> Site:
+        out, into = _matrix(self.model.get_submodule(path)).shape
+        return Site(path, role, into, out)
+
+    def paths(self, pattern: str) -> list[str]:
+        """Existing module paths for a pattern of the family table, in the order of the blocks."""
+        expression = re.compile(re.escape(pattern).replace(r"\*", r"\d+"))
+        return [name for name, _ in self.model.named_modules() if expression.fullmatch(name)]
+
+    def embeddings(self) -> dict[str, Site]:
+        """Stack (`encoder`, `decoder`) -> the embedding module that is called."""
+        found = {}
+        for stack, path in self.family.embeddings.items():
+            rows, width = self.model.get_submodule(path).weight.shape
+            found[stack] = Site(path, f"embedding.{stack}", rows, width)
+        return found
+
+    def attentions(self) -> list[tuple[Site, int, int]]:
+        """(site, key heads, head width) of every attention module, for prefixes."""
+        config, found = self.model.config, []
+        for pattern in self.family.attention:
+            for path in self.paths(pattern):
+                heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+                if self.kind == "seq2seq" and hasattr(config, "decoder_attention_heads"):
+                    heads = config.decoder_attention_heads if ".decoder." in path else config.encoder_attention_heads
+                width = getattr(config, "d_kv", None) or getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+                found.append((Site(path, "attention"), heads, width))
+        return found
+
+    def weight(self, site: Site) -> Tensor:
+        """The frozen matrix at a site, (out, in) in fp32, only the site's part of a fused one."""
+        whole = _matrix(self.model.get_submodule(site.path)).float()
+        return site.part.read(whole, dim=0) if site.part else whole
+
+    def bias(self, site: Site) -> Tensor | None:
+        """The frozen bias at a site in fp32, or None."""
+        bias = getattr(self.model.get_submodule(site.path), "bias", None)
+        if bias is None:
+            return None
+        return site.part.read(bias.float(), dim=0) if site.part else bias.float()
+
+    # -- what a loss or a generator calls -------------------------------------------------------------------------
+
+    @contextmanager
+    def only_at(self, wanted_BS: Tensor) -> Iterator[None]:
+        """Inside, the output head sees only the positions where `wanted_BS` is true: logits are (N, V)."""
+        head = self.model.get_output_embeddings()
+        handle = head.register_forward_pre_hook(lambda _, args: (args[0][wanted_BS], *args[1:]))
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def pooled(self, ids_BS: Tensor, mask_BS: Tensor, **more: Tensor) -> Tensor:
+        """The vector a head reads, (B, width): BERT's pooler, the first token, or a decoder's last real token."""
+        body = self.model.base_model(input_ids=ids_BS, attention_mask=mask_BS, **more)
+        if getattr(body, "pooler_output", None) is not None:
+            return body.pooler_output
+        if self.kind == "encoder":
+            return body.last_hidden_state[:, 0]
+        last_B = mask_BS.shape[1] - 1 - mask_BS.flip(1).long().argmax(1)
+        return body.last_hidden_state[torch.arange(len(last_B), device=last_B.device), last_B]
+
+    def new_head(self, labels: int, seed: int) -> nn.Module:
+        """A classifier with a start that depends on the seed alone, the same for every method."""
+        config, width = self.model.config, self.model.config.hidden_size
+        if self.kind == "seq2seq":
+            raise Refused(f"{self.name} is an encoder-decoder and has no class head.", "label words as text", "leave head off")
+        dropout = getattr(config, "classifier_dropout", None) or getattr(config, "hidden_dropout_prob", 0.0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if self.kind == "causal":
+                head: nn.Module = Head(width, labels, bias=False)
+            elif getattr(self.model.base_model, "pooler", None) is not None:
+                head = Head(width, labels, dropout=dropout)
+            else:
+                head = DenseHead(width, labels, dropout)
+            for parameter in head.parameters():
+                nn.init.normal_(parameter, std=0.02) if parameter.ndim > 1 else nn.init.zeros_(parameter)
+        return head.to(self.device)
+
+    def decoder_start(self) -> int:
+        """The token an encoder-decoder's answer starts from."""
+        start = self.model.config.decoder_start_token_id
+        if start is None:
+            raise UserError(f"{self.name} has no decoder_start_token_id.", "the id in config.json", "add it to the config")
+        return start
+
+    def position_limit(self) -> int | None:
+        """Positions the model can number; None where there is no such limit (T5, BLOOM)."""
+        limit = getattr(self.model.config, "max_position_embeddings", None)
+        padding = getattr(self.model.base_model, "embeddings", None)
+        if limit and self.model.config.model_type == "roberta" and padding is not None:
+            return limit - self.model.config.pad_token_id - 1  # RoBERTa numbers positions from pad_token_id + 1
+        return limit or None
+
+    def plain_generation(self, max_new_tokens: int, min_new_tokens: int = 0, **more: Any) -> Any:
+        """A generation config with nothing inherited from the checkpoint but its special tokens."""
+        return transformers.GenerationConfig(
+            max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens or None, eos_token_id=self.tokenizer.eos_token_id,
+            pad_token_id=self.tokenizer.pad_token_id, bos_token_id=self.tokenizer.bos_token_id,
+            decoder_start_token_id=getattr(self.model.config, "decoder_start_token_id", None), **more,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What a study writes down about its backbone."""
+        return {
+            "name": self.name, "kind": self.kind, "architecture": self.model.config.model_type, "precision": self.precision,
+            "parameters": self.parameters, "fingerprint": self.fingerprint, "device": str(self.device),
+        }
+
+
+def find(name: str) -> str:
+    """A built-in name or a folder -> its path; anything that looks like a hub id stays as it is.
+
+    Raises:
+        UserError: a path that is not there, a folder without a config, pickled weights only.
+    """
+    if name in bases.names():
+        return str(bases.folder(name))
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise UserError(f"{path} holds no config.json.", "a folder that save_pretrained wrote", "name such a folder")
+        if not any(path.glob("*.safetensors")):
+            pickles = [p.name for p in path.iterdir() if p.suffix in (".bin", ".pt", ".pth", ".ckpt", ".th")]
+            found = f"only pickled weights ({', '.join(pickles)})" if pickles else "no weights"
+            raise UserError(f"{path} holds {found}.", "safetensors: a pickle can run code when it is opened",
+                            f"run: luthier convert {path}" if pickles else "name a folder with *.safetensors")
+        return str(path)
+    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise UserError(f"There is no backbone folder {name}.", f"a folder, a hub id, or built-in: {', '.join(bases.names())}",
+                        closest(name, bases.names()))
+    return name
+
+
+def fast_precision() -> str:
+    """bf16 where the hardware multiplies it fast (AMX, AVX512-BF16, a GPU that has it), else fp32."""
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return "bf16" if fast else "fp32"
+
+
+def fingerprint(model: nn.Module) -> str:
+    """sha256 over names, shapes and bytes of all weights and buffers that are saved."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
+    return digest.hexdigest()
+
+
+def _matrix(module: nn.Module) -> Tensor:
+    """A projection's weight as (out, in); GPT-2's Conv1D stores it transposed."""
+    weight = module.weight
+    return weight.T if type(module).__name__ == "Conv1D" else weight
+
+
+def _family(config: Any) -> Family:
+    if config.model_type not in FAMILIES:
+        raise Refused(f"Architecture {config.model_type!r} has no map of its modules yet.", ", ".join(FAMILIES),
+                      "choose a backbone of one of these families")
+    return FAMILIES[config.model_type]
+
+
+def _config(path: str, name: str) -> Any:
+    local = Path(path) / "config.json"
+    if local.exists():
+        raw: Mapping[str, Any] = json.loads(local.read_text(encoding="utf-8"))
+        named = [key for key in RUNS_CODE if key in raw]
+        if named:
+            raise UserError(f"{local} asks to run code ({', '.join(named)}).", "plain transformers architectures",
+                            "remove the key if you trust the architecture it stands beside")
+    try:
+        return transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError) as fault:
+        offline = " (offline: HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
+        raise UserError(f"Backbone {name!r} was not found{offline}.",
+                        f"a folder, a hub id in reach, or built-in: {', '.join(bases.names())}",
+                        closest(name, bases.names()) or "check the name, or download it on a machine with a network") from fault
+
+
+def _model(path: str, config: Any, kind: str, dtype: torch.dtype) -> nn.Module:
+    loader = {"seq2seq": transformers.AutoModelForSeq2SeqLM, "causal": transformers.AutoModelForCausalLM,
+              "encoder": transformers.AutoModelForPreTraining}[kind]
+    try:
+        model, report = loader.from_pretrained(
+            path, config=config, dtype=dtype, use_safetensors=True, trust_remote_code=False,
+            attn_implementation=INTERFACE, output_loading_info=True,
+        )
+    except (OSError, ValueError) as fault:
+        raise UserError(f"The weights of {path} cannot be loaded: {str(fault).splitlines()[0]}", "safetensors weights",
+                        f"if they are pickled, run: luthier convert {path}") from fault
+    body = [k for k in report["missing_keys"] if not k.startswith(("cls.", "lm_head.")) and "pooler" not in k]
+    if body:
+        raise UserError(f"{path} lacks {len(body)} tensors of its own architecture, first {body[0]}.", "a whole checkpoint",
+                        "download it again")
+    if any("pooler" in k for k in report["missing_keys"]):
+        model.base_model.pooler = None  # a random pooler is no part of a pretrained model; the head brings its own
+    return model
+
+
+def _use_interface(model: nn.Module) -> None:
+    for module in model.modules():
+        if hasattr(module, "config") and hasattr(module.config, "_attn_implementation"):
+            module.config._attn_implementation = INTERFACE

@@ -1,0 +1,253 @@
+"""The seam: how a learned difference acts on a frozen model, and leaves no trace when it goes.
+
+A `Delta` is `{site: actor}` plus, where the task has one, a head. A `Site` is a module, or a slice of a module's
+output features. An actor may change what goes in (`before`) and what comes out (`after`); it computes in fp32 and
+rounds once. `attach` registers forward hooks and removes them again: weights are never edited, modules never
+replaced, so detaching is bit-exact and `torch.compile` sees plain calls.
+
+Several deltas can be attached at once, each acting on its own rows of the batch (`Call.rows`); training one delta
+is the special case of one delta on all rows.
+
+Shapes: B rows, S positions, H heads, D head width, n virtual tokens, i / o input / output features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Rows = slice | Tensor | None
+"""Which rows of the batch a delta acts on; None means all."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A third of a fused projection: output features seen as (groups, of, width), one `index` of `of`.
+
+    GPT-2 puts q, k, v in three blocks (groups=1); BLOOM interleaves them per head (groups=heads).
+    """
+
+    groups: int
+    index: int
+    of: int = 3
+
+    def read(self, y_o: Tensor, dim: int = -1) -> Tensor:
+        """The part of dimension `dim`, contiguous features in head order."""
+        cut = y_o.unflatten(dim, (self.groups, self.of, -1))
+        dim = dim if dim >= 0 else y_o.ndim + dim
+        return cut.select(dim + 1, self.index).flatten(dim, dim + 1)
+
+    def write(self, y_o: Tensor, part_p: Tensor) -> Tensor:
+        """`y_o` with the part replaced (a copy: the fused output is also read elsewhere)."""
+        whole = y_o.clone()
+        cut = whole.unflatten(-1, (self.groups, self.of, -1))
+        cut[..., self.index, :] = part_p.unflatten(-1, (self.groups, -1))
+        return whole
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where an actor can act."""
+
+    path: str
+    """Module path in the model."""
+    role: str
+    features_in: int = 0
+    features_out: int = 0
+    """Of the part, where there is one."""
+    part: Part | None = None
+
+    @property
+    def name(self) -> str:
+        """Unique: the path, and the role where several sites share a module."""
+        return f"{self.path}:{self.role.rsplit('.', 1)[-1]}" if self.part else self.path
+
+
+class Actor(nn.Module):
+    """What acts at one site. Override `before`, `after`, or `arguments`."""
+
+    def before(self, x: Tensor) -> Tensor:
+        """Change the module's first input."""
+        return x
+
+    def after(self, x: Tensor, y: Tensor) -> Tensor:
+        """Change the module's output; `x` is the first input as it came, before any `before`."""
+        return y
+
+    def arguments(self, keywords: dict[str, Any], rows: Rows) -> dict[str, Any]:
+        """Change the module's keyword arguments (attention modules: a prefix enters here)."""
+        return keywords
+
+    def shipped(self) -> dict[str, Tensor]:
+        """What is needed to answer, which can be less than what is trained (a reparametrised prompt)."""
+        return dict(self.state_dict())
+
+    def load_shipped(self, tensors: Mapping[str, Tensor]) -> None:
+        """Inverse of `shipped`."""
+        self.load_state_dict(dict(tensors))
+
+
+class Delta(nn.Module):
+    """The learned difference of one method on one backbone.
+
+    Args:
+        actors: site -> actor.
+        head: classifier on top of the hidden states, where the task has one.
+        virtual_tokens: learned rows that encoding puts before (encoders: behind the first token of) the input.
+        prefix_tokens: learned keys and values that attention sees; real positions start behind them.
+    """
+
+    def __init__(
+        self,
+        actors: Mapping[Site, Actor],
+        *,
+        head: nn.Module | None = None,
+        virtual_tokens: int = 0,
+        prefix_tokens: int = 0,
+    ) -> None:
+        super().__init__()
+        self.sites = tuple(actors)
+        self.actors = nn.ModuleList(actors.values())
+        self.head = head
+        self.virtual_tokens = virtual_tokens
+        self.prefix_tokens = prefix_tokens
+        self.virtual_first = False
+        """True puts virtual tokens before an encoder's first token, as `peft` does (imported adapters)."""
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """Every trained tensor by a stable name: what the optimiser sees and a checkpoint holds."""
+        named: dict[str, nn.Parameter] = {}
+        for site, actor in zip(self.sites, self.actors):
+            named |= {f"{site.name}.{n}": p for n, p in actor.named_parameters()}
+        if self.head is not None:
+            named |= {f"head.{n}": p for n, p in self.head.named_parameters()}
+        return named
+
+    @property
+    def trainable_parameters(self) -> int:
+        return sum(p.numel() for p in self.trained().values())
+
+    def shipped(self) -> dict[str, Tensor]:
+        """Every tensor that answering needs, by a stable name."""
+        tensors: dict[str, Tensor] = {}
+        for site, actor in zip(self.sites, self.actors):
+            tensors |= {f"{site.name}.{n}": t.detach() for n, t in actor.shipped().items()}
+        if self.head is not None:
+            tensors |= {f"head.{n}": t.detach() for n, t in self.head.state_dict().items()}
+        return tensors
+
+    def load_shipped(self, tensors: Mapping[str, Tensor]) -> None:
+        """Inverse of `shipped`.
+
+        Raises:
+            KeyError: a tensor is missing.
+        """
+        for site, actor in zip(self.sites, self.actors):
+            start = f"{site.name}."
+            mine = {n[len(start):]: t for n, t in tensors.items() if n.startswith(start)}
+            if not mine and actor.shipped():
+                raise KeyError(site.name)
+            actor.load_shipped(mine)
+        if self.head is not None:
+            self.head.load_state_dict({n[5:]: t for n, t in tensors.items() if n.startswith("head.")})
+
+    def mount(self, model: nn.Module) -> list[Any]:
+        """Extra work at attach time; returns handles with `remove()`. Only full fine-tuning needs it."""
+        return []
+
+
+@dataclass
+class Call:
+    """What one forward pass knows about its batch."""
+
+    rows: list[Rows] = field(default_factory=list)
+    """Per attached delta, the rows it acts on; may be changed between passes (rows leave a batch)."""
+
+
+@contextmanager
+def attach(model: nn.Module, *deltas: Delta) -> Iterator[Call]:
+    """Let `deltas` act on `model` inside the `with` block.
+
+    Every delta acts on all rows until `call.rows` says otherwise. On exit, also by an exception, the model is
+    bit for bit what it was.
+    """
+    call = Call(rows=[None] * len(deltas))
+    handles: list[Any] = []
+    try:
+        for delta in deltas:
+            handles += delta.mount(model)
+        for path, seats in _seats(deltas).items():
+            module = model.get_submodule(path)
+            handles += _hook(module, seats, call)
+        yield call
+    finally:
+        for handle in reversed(handles):
+            handle.remove()
+
+
+Seat = tuple[int, Part | None, Actor]
+"""Number of the delta, the slice it acts on, its actor."""
+
+
+def _seats(deltas: Sequence[Delta]) -> dict[str, list[Seat]]:
+    seats: dict[str, list[Seat]] = {}
+    for number, delta in enumerate(deltas):
+        for site, actor in zip(delta.sites, delta.actors):
+            seats.setdefault(site.path, []).append((number, site.part, actor))
+    return seats
+
+
+def _hook(module: nn.Module, seats: list[Seat], call: Call) -> list[Any]:
+    """The forward hooks of one module: as few as its actors need."""
+    first, last, arguments = (_overriding(seats, name) for name in ("before", "after", "arguments"))
+    inputs: list[Tensor] = []
+
+    def enter(_: nn.Module, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        if last:
+            inputs.append(args[0])
+        for number, _part, actor in first:
+            args = (_on_rows(call.rows[number], args[0], lambda x: actor.before(x)), *args[1:])
+        for number, _part, actor in arguments:
+            keywords = actor.arguments(keywords, call.rows[number])
+        return args, keywords
+
+    def leave(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+        x, y = inputs.pop(), output[0] if isinstance(output, tuple) else output
+        for number, part, actor in last:
+            y = _act(call.rows[number], part, actor, x, y)
+        return (y, *output[1:]) if isinstance(output, tuple) else y
+
+    handles = [module.register_forward_pre_hook(enter, with_kwargs=True)]
+    if last:
+        handles.append(module.register_forward_hook(leave))
+    return handles
+
+
+def _overriding(seats: list[Seat], method: str) -> list[Seat]:
+    return [seat for seat in seats if getattr(type(seat[2]), method) is not getattr(Actor, method)]
+
+
+def _act(rows: Rows, part: Part | None, actor: Actor, x: Tensor, y: Tensor) -> Tensor:
+    mine_x, mine_y = (x, y) if rows is None else (x[rows], y[rows])
+    if part is None:
+        changed = actor.after(mine_x, mine_y)
+    else:
+        changed = part.write(mine_y, actor.after(mine_x, part.read(mine_y)))
+    if rows is None:
+        return changed
+    whole = y.clone()
+    whole[rows] = changed
+    return whole
+
+
+def _on_rows(rows: Rows, x: Tensor, change: Any) -> Tensor:
+    if rows is None:
+        return change(x)
+    whole = x.clone()
+    whole[rows] = change(x[rows])
+    return whole

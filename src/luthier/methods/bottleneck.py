@@ -1,0 +1,54 @@
+"""Adapters: a small network behind each sub-layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..backbone import Backbone
+from ..delta import Actor, Delta, Site
+from ..spell import spelled
+from .method import Method, at_least, rate_in_range
+
+
+class Residual(Actor):
+    """y + Up(relu(Down(y))), Down (size, out), Up (out, size) from zero."""
+
+    def __init__(self, site: Site, size: int) -> None:
+        super().__init__()
+        self.down = nn.Linear(site.features_out, size)
+        self.up = nn.Linear(size, site.features_out)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def after(self, x: Tensor, y: Tensor) -> Tensor:
+        return y + self.up(torch.relu(self.down(y.float()))).to(y.dtype)
+
+
+@spelled
+@dataclass(frozen=True)
+class Bottleneck(Method):
+    """h' = h + Up(relu(Down(h))) behind every attention output and feed-forward, before the residual addition.
+
+    Source: Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for NLP", arXiv:1902.00751, §2.1.
+    Trained: Σ over sites of 2·size·out + size + out (a little less than the paper's, whose norms train too).
+    Wins where depth helps: tasks far from pretraining; costs two more products per sub-layer that cannot be merged.
+    Fails as LoRA does at tiny sizes.
+    Defaults: size 16 (the paper: 8 to 256), 1e-3 (T-Few and PEFT comparisons: 1e-4 to 3e-3).
+    """
+
+    word: ClassVar[str] = "bottleneck"
+    rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
+    size: int = field(default=16, metadata={"shown": True})
+    targets: str = "o,down"
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "size")
+        rate_in_range(self)
+
+    def delta(self, backbone: Backbone) -> Delta:
+        return Delta({site: Residual(site, self.size) for site in backbone.sites(self.targets)})

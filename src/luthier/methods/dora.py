@@ -1,0 +1,88 @@
+"""Weight-decomposed low-rank adaptation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..backbone import Backbone
+from ..delta import Actor, Delta, Site
+from ..spell import spelled
+from .lora import LoRA, LowRank
+from .method import Method, at_least, rate_in_range
+
+
+class Decomposed(Actor):
+    """Rescales a low-rank change: y' = b + (m/‖W+sBA‖)·((W + sBA)x), norms per output row, norm held constant in
+    the gradient (§4.3 of the paper)."""
+
+    def __init__(self, site: Site, backbone: Backbone, low: LowRank) -> None:
+        super().__init__()
+        self.low = low
+        self._frozen = (backbone.weight(site), backbone.bias(site))  # a tuple, so that it is no part of the state
+        self._square_o = self._frozen[0].square().sum(1)
+        self.magnitude = nn.Parameter(self._square_o.sqrt())
+
+    def norm_o(self) -> Tensor:
+        """‖W + sBA‖ per output row without forming the sum: ‖W‖² + 2s·(WAᵀ)⊙B + s²·(B·AAᵀ)⊙B, summed over r."""
+        weight_oi, (a, b, s) = self._frozen[0], (self.low.a, self.low.b, self.low.scale)
+        cross_o = ((weight_oi @ a.T) * b).sum(1)
+        square_o = ((b @ (a @ a.T)) * b).sum(1)
+        return (self._square_o + 2 * s * cross_o + s * s * square_o).clamp_min(0).sqrt()
+
+    def after(self, x: Tensor, y: Tensor) -> Tensor:
+        with torch.no_grad():
+            norm_o = self.norm_o()
+        share_o, bias_o = self.magnitude / norm_o, self._frozen[1]
+        plain = y.float() if bias_o is None else y.float() - bias_o
+        return y + ((share_o - 1) * plain + share_o * self.low.change(x)).to(y.dtype)
+
+    def to_peft(self) -> dict[str, Tensor]:
+        return self.low.to_peft() | {"lora_magnitude_vector": self.magnitude}
+
+    def from_peft(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        low = {f"low.{n}": t for n, t in self.low.from_peft(tensors).items()}
+        return low | {"magnitude": tensors["lora_magnitude_vector"]}
+
+
+@spelled
+@dataclass(frozen=True)
+class DoRA(Method):
+    """W' = m · (W + s·BA) / ‖W + s·BA‖, per output row, m starts at ‖W‖.
+
+    Source: Liu et al. 2024, "DoRA", arXiv:2402.09353, §4 (norm detached: §4.3).
+    Trained: LoRA's plus Σ out. Flan-T5-base, rank 32 on q and v: 3,538,944 + 72·768.
+    Wins over LoRA by little, mostly at small ranks; costs one extra product with the frozen matrix per step.
+    Defaults: as LoRA.
+    """
+
+    word: ClassVar[str] = "dora"
+    aliases = LoRA.aliases
+    rates: ClassVar[tuple[float, float]] = LoRA.rates
+    rank: int = field(default=8, metadata={"shown": True})
+    alpha: float | None = None
+    dropout: float = 0.0
+    targets: str = "q,v"
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "rank")
+        at_least(self, 0, "dropout")
+        rate_in_range(self)
+
+    def _lora(self) -> LoRA:
+        return LoRA(rank=self.rank, alpha=self.alpha, dropout=self.dropout, targets=self.targets)
+
+    def delta(self, backbone: Backbone) -> Delta:
+        plain = self._lora().delta(backbone)
+        return Delta({s: Decomposed(s, backbone, low) for s, low in zip(plain.sites, plain.actors)})
+
+    def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
+        config = self._lora().adapter_config(backbone)
+        return config and config | {"use_dora": True}
+
+    from_adapter = LoRA.__dict__["from_adapter"]

@@ -1,0 +1,83 @@
+"""Only the layer norms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..backbone import Backbone
+from ..delta import Actor, Delta, Site
+from ..spell import spelled
+from .method import TASK_TYPES, Method, rate_in_range
+
+
+class NormChange(Actor):
+    """y + ((y − b)/w)·Δw + Δb for a norm y = w·unit(x) + b: exactly the norm with weight w+Δw and bias b+Δb.
+
+    Where w is 0 the unit vector cannot be read back from y; those features keep w.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        weight = module.weight.detach().float()
+        bias = module._parameters.get("bias")
+        self._frozen = (weight, None if bias is None else bias.detach().float())
+        self._inverse = torch.where(weight == 0, 0.0, 1 / torch.where(weight == 0, 1.0, weight))
+        self.weight = nn.Parameter(torch.zeros_like(weight))
+        self.bias = None if bias is None else nn.Parameter(torch.zeros_like(weight))
+
+    def after(self, x: Tensor, y: Tensor) -> Tensor:
+        plain = y.float() if self.bias is None else y.float() - self._frozen[1]
+        change = plain * (self._inverse * self.weight)
+        return y + (change if self.bias is None else change + self.bias).to(y.dtype)
+
+    def to_peft(self) -> dict[str, Tensor]:
+        named = {"weight": self._frozen[0] + self.weight}
+        return named if self.bias is None else named | {"bias": self._frozen[1] + self.bias}
+
+    def from_peft(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        own = {"weight": tensors["weight"] - self._frozen[0]}
+        return own if self.bias is None else own | {"bias": tensors["bias"] - self._frozen[1]}
+
+
+@spelled
+@dataclass(frozen=True)
+class LayerNorm(Method):
+    """w' = w + Δw and b' = b + Δb in every layer norm.
+
+    Source: Zhao et al. 2024, "Tuning LayerNorm in Attention", arXiv:2312.11420, §3; Qi et al. 2022,
+    arXiv:2211.08682, §3.
+    Trained: Σ over norms of width (· 2 with bias); Llama-3.2-3B: (2·28+1)·3072 = 175,104.
+    Wins on memory and speed; fails at small learning rates (a public comparison shows 0.0 accuracy at 1e-4).
+    Defaults: 3e-3; published 3e-4 (T-Few) is for a 3 B backbone.
+    """
+
+    word: ClassVar[str] = "layernorm"
+    rates: ClassVar[tuple[float, float]] = (3e-4, 1e-2)
+    learning_rate: float = 3e-3
+
+    def __post_init__(self) -> None:
+        rate_in_range(self)
+
+    def delta(self, backbone: Backbone) -> Delta:
+        actors: dict[Site, Actor] = {}
+        for path in norms(backbone):
+            module = backbone.model.get_submodule(path)
+            actors[Site(path, "norm", len(module.weight), len(module.weight))] = NormChange(module)
+        return Delta(actors)
+
+    def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
+        return {"peft_type": "LN_TUNING", "task_type": TASK_TYPES[backbone.kind], "target_modules": norms(backbone)}
+
+    @classmethod
+    def from_adapter(cls, config: Mapping[str, Any], backbone: Backbone) -> Method | None:
+        return cls() if config["peft_type"] == "LN_TUNING" else None
+
+
+def norms(backbone: Backbone) -> list[str]:
+    """Paths of all layer norms of the body."""
+    return [path for pattern in backbone.family.norms for path in backbone.paths(pattern)]

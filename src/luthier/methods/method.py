@@ -1,0 +1,72 @@
+"""What a method is: a frozen dataclass that says what may change, and makes the `Delta` that changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..backbone import Backbone
+from ..delta import Delta
+from ..errors import SpellingError
+
+
+@dataclass(frozen=True)
+class Method:
+    """Override `delta`; the rest has sensible answers.
+
+    A method's docstring is its card: formula · citation · what is trained and how many · when it wins and fails ·
+    where the defaults come from.
+    """
+
+    word: ClassVar[str]
+    trains: ClassVar[bool] = True
+    aliases: ClassVar[Mapping[str, str]] = {"lr": "learning_rate"}
+    """Other people's names for our settings."""
+    rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
+    """Learning rates worth searching."""
+
+    def delta(self, backbone: Backbone) -> Delta:
+        """A fresh delta, drawn from torch's global generator (the caller seeds it).
+
+        Raises:
+            Refused: the method cannot act on this backbone, with the reason.
+        """
+        raise NotImplementedError(self.word)
+
+    def rate(self, backbone: Backbone) -> float:
+        """The learning rate of this method on this backbone (per AdamW step, before the schedule)."""
+        return getattr(self, "learning_rate")
+
+    def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
+        """This method in the words of a PEFT `adapter_config.json`, or None where PEFT has no such method."""
+        return None
+
+    @classmethod
+    def from_adapter(cls, config: Mapping[str, Any], backbone: Backbone) -> Method | None:
+        """The method that a PEFT adapter's config describes, or None where it is another one."""
+        return None
+
+
+def at_least(method: Method, least: float, *names: str) -> None:
+    """Refuse settings below `least`."""
+    for name in names:
+        value = getattr(method, name)
+        if value < least:
+            raise SpellingError(f"{method.word}: {name}={value} is too small.", f"{least} or more", f"set {name} to at least {least}")
+
+
+def rate_in_range(method: Method) -> None:
+    """Refuse a learning rate that cannot train."""
+    rate = getattr(method, "learning_rate")
+    if rate is not None and not 0 < rate < 100:
+        raise SpellingError(f"{method.word}: learning_rate={rate} cannot train.", "above 0 and below 100", f"try {method.rates[0]}")
+
+
+def suffixes(paths: Mapping[str, Any] | list[str]) -> list[str]:
+    """Module paths -> the sorted last names that PEFT calls target modules."""
+    return sorted({path.rsplit(".", 1)[-1] for path in paths})
+
+
+TASK_TYPES = {"seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM", "encoder": "SEQ_CLS"}
+"""Kind of backbone -> PEFT's task type."""

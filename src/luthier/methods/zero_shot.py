@@ -1,0 +1,30 @@
+"""The pristine backbone, asked as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..backbone import Backbone
+from ..delta import Delta
+from ..spell import spelled
+from .method import Method
+
+
+@spelled
+@dataclass(frozen=True)
+class ZeroShot(Method):
+    """No change: Δ = 0.
+
+    Source: Wei et al. 2022, "Finetuned Language Models Are Zero-Shot Learners", arXiv:2109.01652, §2.
+    Trained: nothing; count 0.
+    Wins where the backbone already follows the instruction; the line every tuned method must beat. Fails on
+    backbones that never saw instructions. Not applicable to a class head, which would be random.
+    Defaults: none.
+    """
+
+    word: ClassVar[str] = "zero_shot"
+    trains: ClassVar[bool] = False
+
+    def delta(self, backbone: Backbone) -> Delta:
+        return Delta({})

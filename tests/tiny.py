@@ -1,0 +1,105 @@
+"""Tiny random models of every family and a tokenizer, built in code: nothing is downloaded, nothing is stored."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+import transformers as hf
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+WORDS = "a b c d e f g h i j k l m n o p q r s t u v w x y z good bad yes no the cat dog sat ran : . ,".split()
+SPECIAL = ["<pad>", "</s>", "<s>", "<cls>", "<sep>", "<mask>", "<unk>"]
+SIZE = len(SPECIAL) + len(WORDS)
+COMMON = {"vocab_size": SIZE, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
+
+
+@cache
+def tokenizer(kind: str = "seq2seq") -> hf.PreTrainedTokenizerFast:
+    """Words of one letter and a few more; ends like the kind of model expects."""
+    words = {w: i for i, w in enumerate([*SPECIAL, *WORDS])}
+    inner = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    if kind == "seq2seq":
+        inner.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    if kind == "encoder":
+        inner.post_processor = processors.TemplateProcessing(
+            single="<cls> $A <sep>", pair="<cls> $A <sep> $B:1 <sep>:1", special_tokens=[("<cls>", 3), ("<sep>", 4)])
+    return hf.PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="<pad>", eos_token="</s>", bos_token="<s>", cls_token="<cls>", sep_token="<sep>",
+        mask_token="<mask>", unk_token="<unk>")
+
+
+def _seeded(build, config, seed: int = 0):
+    torch.manual_seed(seed)
+    model = build(config)
+    with torch.no_grad():  # zero-initialised biases would hide faults
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 1:
+                parameter.add_(torch.randn_like(parameter) * 0.05)
+    return model.eval()
+
+
+def t5():
+    return _seeded(hf.T5ForConditionalGeneration, hf.T5Config(
+        d_model=32, d_kv=8, num_heads=4, d_ff=48, num_layers=2, feed_forward_proj="gated-gelu", decoder_start_token_id=0,
+        dropout_rate=0.0, **COMMON))
+
+
+def bart():
+    return _seeded(hf.BartForConditionalGeneration, hf.BartConfig(
+        d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
+        encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=96, decoder_start_token_id=1, dropout=0.0,
+        forced_eos_token_id=None, **COMMON))
+
+
+def bert():
+    return _seeded(hf.BertForPreTraining, hf.BertConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=96,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **COMMON))
+
+
+def roberta():
+    return _seeded(hf.RobertaForMaskedLM, hf.RobertaConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=96,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **COMMON))
+
+
+def gpt2():
+    return _seeded(hf.GPT2LMHeadModel, hf.GPT2Config(
+        n_embd=32, n_layer=2, n_head=4, n_positions=96, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, **COMMON))
+
+
+def bloom():
+    return _seeded(hf.BloomForCausalLM, hf.BloomConfig(
+        hidden_size=32, n_layer=2, n_head=4, hidden_dropout=0.0, attention_dropout=0.0, **COMMON))
+
+
+def _decoder(model, config, **more):
+    return _seeded(model, config(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=48,
+        max_position_embeddings=96, **more, **COMMON))
+
+
+def llama():
+    return _decoder(hf.LlamaForCausalLM, hf.LlamaConfig)
+
+
+def qwen2():
+    return _decoder(hf.Qwen2ForCausalLM, hf.Qwen2Config)
+
+
+def qwen3():
+    return _decoder(hf.Qwen3ForCausalLM, hf.Qwen3Config, head_dim=16)
+
+
+FAMILIES = {f.__name__: f for f in (t5, bart, bert, roberta, gpt2, bloom, llama, qwen2, qwen3)}
+
+
+def backbone(family: str):
+    """A fresh frozen backbone of a family."""
+    from luthier.backbone import Backbone
+
+    model = FAMILIES[family]()
+    kind = {"t5": "seq2seq", "bart": "seq2seq", "bert": "encoder", "roberta": "encoder"}.get(family, "causal")
+    return Backbone.of(model, tokenizer(kind), f"tiny-{family}")
