@@ -69,9 +69,18 @@ class Backbone:
         self.precision = fast_precision() if precision == "auto" else precision
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = _model(self.path, config, self.kind, torch.bfloat16 if self.precision == "bf16" else torch.float32)
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(self.path, trust_remote_code=False)
+        self.tokenizer = _tokenizer(self.path)
         self._freeze()
         self.fingerprint = fingerprint(self.model)
+
+    @classmethod
+    def sketch(cls, name: str) -> Backbone:
+        """The backbone without its weights: enough to check methods and count parameters, in no memory."""
+        config = _config(find(name), name)
+        loader = _loader(_family(config).kind)
+        with torch.device("meta"):
+            model = loader.from_config(config, attn_implementation=INTERFACE)
+        return cls.of(model, _tokenizer(find(name)), name)
 
     @classmethod
     def of(cls, model: nn.Module, tokenizer: Any, name: str = "in memory") -> Backbone:
@@ -323,11 +332,22 @@ def _config(path: str, name: str) -> Any:
                         closest(name, bases.names()) or "check the name, or download it on a machine with a network") from fault
 
 
-def _model(path: str, config: Any, kind: str, dtype: torch.dtype) -> nn.Module:
-    loader = {"seq2seq": transformers.AutoModelForSeq2SeqLM, "causal": transformers.AutoModelForCausalLM,
-              "encoder": transformers.AutoModelForPreTraining}[kind]
+def _loader(kind: str) -> Any:
+    return {"seq2seq": transformers.AutoModelForSeq2SeqLM, "causal": transformers.AutoModelForCausalLM,
+            "encoder": transformers.AutoModelForPreTraining}[kind]
+
+
+def _tokenizer(path: str) -> Any:
     try:
-        model, report = loader.from_pretrained(
+        return transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError, TypeError) as fault:
+        raise UserError(f"The tokenizer of {path} cannot be loaded: {str(fault).splitlines()[0]}", "tokenizer.json beside the weights",
+                        "save the tokenizer into the backbone's folder") from fault
+
+
+def _model(path: str, config: Any, kind: str, dtype: torch.dtype) -> nn.Module:
+    try:
+        model, report = _loader(kind).from_pretrained(
             path, config=config, dtype=dtype, use_safetensors=True, trust_remote_code=False,
             attn_implementation=INTERFACE, output_loading_info=True,
         )

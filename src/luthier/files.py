@@ -49,6 +49,7 @@ def write_bytes(path: Path | str, content: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
+                os.fchmod(file.fileno(), 0o666 & ~_umask())  # a temp file is private, the result is an ordinary one
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -153,6 +154,12 @@ def sealed(folder: Path | str) -> dict[str, Any] | None:
         if path.stat().st_size != fact["bytes"] or sha256(path) != fact["sha256"]:
             raise Damaged(f"{path} differs from its manifest")
     return manifest
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _sync_folder(folder: Path) -> None:

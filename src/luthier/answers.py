@@ -1,0 +1,54 @@
+"""Answers of a finished trial to new rows or to one text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from . import data, tasks
+from .encode import plan
+from .errors import UserError
+from .predict import Decoding, predict as predicted
+from .records import Example, to_json
+from .tasks.template import columns_of
+from .trial import open_trial
+
+
+def predict(
+    trial: Path, source: str | None, text: str | None, *, beams: int = 1, temperature: float = 0.0
+) -> list[dict[str, Any]]:
+    """Predictions as JSON values, in the order of the rows.
+
+    Raises:
+        UserError: no finished trial there, neither or both of rows and text, or rows without the prompt's columns.
+    """
+    if not (trial / "trial.json").exists():
+        raise UserError(f"{trial} holds no trial.", "a trial's folder", "luthier list shows the studies; a trial is a folder inside")
+    if not (trial / "manifest.json").exists():
+        raise UserError(f"The trial in {trial} is not finished.", "a finished one", "finish its study with --resume")
+    if (source is None) == (text is None):
+        raise UserError("One of DATA and --text is needed.", 'DATA, or --text "…"', "name one of them")
+    run, delta = open_trial(trial)
+    examples = [single(run.task, text)] if text is not None else rows(run.task, source)
+    made = plan(run.backbone, run.task, examples, run.budget, run.shots())
+    plain = run.decoding
+    decoding = Decoding(plain.max_new_tokens, plain.min_new_tokens, beams, temperature)
+    said = {p.id: p for p in predicted(run.backbone, delta, run.task, examples, made, decoding)}
+    return [to_json(said[e.id]) for e in examples]
+
+
+def single(task: Any, text: str | None) -> Example:
+    """One text in the place of the prompt's column."""
+    columns = columns_of(task.prompt)
+    if len(columns) != 1:
+        raise UserError(f"The prompt has the columns {', '.join(columns)}, one text cannot fill them.", "a file with these columns",
+                        "write them into a jsonl file and name it as DATA")
+    reference = task.labels[0] if task.kind == "label" else "?"
+    return Example("text", "text", {columns[0]: text or ""}, (reference,))
+
+
+def rows(task: Any, source: str | None) -> list[Example]:
+    """The rows to answer: the test split where there are several."""
+    splits = data.read(str(source)).splits
+    split = next(s for s in ("test", "dev", "train") if s in splits)
+    return tasks.examples(task, splits[split], split, need_answers=False)[0]

@@ -1,0 +1,220 @@
+"""What the user typed -> a table: a file, a folder, a built-in name or a hub id, each perhaps with `#500`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import random
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import DataError, UserError
+from .formats import FORMATS, Contents, accepted, kind_of, load
+from .mend import mended
+from .table import SPLIT_NAMES, SPLITS, Row, Table, count, listed
+
+BUILT_IN = {"dialogues": "en", "dialogues-zh": "zh"}
+"""Built-in name -> language of the generated dialogues."""
+
+BUILT_IN_ROWS = {"train": 2000, "dev": 200, "test": 200}
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+def read(source: str | os.PathLike[str]) -> Table:
+    """Rows of `source` by split, as they are: nothing is cut here (see `complete`).
+
+    `source` is a file (jsonl, json, csv, tsv, txt, parquet, arrow; each also .gz), a folder with files whose
+    stem is train, dev | val | validation or test, a built-in name (`dialogues`, `dialogues-zh`) or a hub id
+    (`owner/name`). `source#500` keeps 500 rows of the training split, drawn with seed 0. A built-in name goes
+    before a file of that name (write `./dialogues` for the file), a file before a hub id.
+
+    A single file is `train` unless its stem names another split.
+
+    Raises:
+        DataError: no such source, or one that cannot be read, with the file and the line.
+        UserError: a format or the hub needs a package that is not installed.
+    """
+    typed = os.fspath(source)
+    path = os.path.expanduser(typed)
+    whole = typed in BUILT_IN or os.path.lexists(path)
+    if whole or "#" not in typed:
+        return _source(typed, path)
+    name, _, rows = typed.rpartition("#")
+    if not re.fullmatch(r"0*[1-9][0-9]{0,11}", rows, re.ASCII):
+        raise DataError(f"{typed!r} asks for {rows!r} rows.", "a whole number from 1 after the #", f"write {name}#500")
+    return _sample(replace(_source(name, os.path.expanduser(name)), source=typed), int(rows))
+
+
+def _source(typed: str, path: str) -> Table:
+    if typed in BUILT_IN:
+        return _built_in(typed)
+    if os.path.isdir(path):
+        return _folder(Path(path), typed)
+    if os.path.lexists(path):
+        return _file(Path(path), typed)
+    if HUB_ID.fullmatch(typed) and Path(typed).suffix.lower() not in {*FORMATS, ".gz", ".zip"}:
+        return _hub(typed)
+    raise _missing(typed, Path(path))
+
+
+def _missing(typed: str, path: Path) -> DataError:
+    try:
+        beside = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError):
+        beside = []
+    near = difflib.get_close_matches(path.name, [*beside, *BUILT_IN], n=1, cutoff=0.5)
+    shown = typed if len(typed) <= 200 else f"{typed[:200]}…"
+    return DataError(
+        f"There is no data at {shown!r}.",
+        f"a file ({accepted()}), a folder of them, a hub id such as owner/name, or {', '.join(BUILT_IN)}",
+        f"did you mean {near[0]}?" if near else "check the name",
+    )
+
+
+def _built_in(name: str) -> Table:
+    from .dialogues import dialogues
+
+    splits = {split: dialogues(split, rows, language=BUILT_IN[name]) for split, rows in BUILT_IN_ROWS.items()}
+    notes = [f"{name} is generated, not recorded: it shows the workbench, not the world"]
+    if os.path.lexists(name):
+        notes.append(f"{name} is the built-in data; write ./{name} for the path of that name")
+    return Table(splits, name, synthetic=True, notes=(*_sizes(splits), *notes))
+
+
+def _file(path: Path, typed: str) -> Table:
+    held = load(path)
+    split = SPLIT_NAMES.get(_stem(path), "train")
+    splits = {part or split: rows for part, rows in held.parts.items()}
+    notes = [*_sizes(splits), *held.notes]
+    if _stem(path) in SPLIT_NAMES:
+        beside = [p.name for p in _data_files(path.parent) if _stem(p) in SPLIT_NAMES and p.name != path.name]
+        if beside:
+            notes.append(f"not used, because one file was named and not its folder: {listed(beside)}")
+    return Table(splits, typed, notes=tuple(notes), encodings={path.name: held.encoding})
+
+
+def _folder(folder: Path, typed: str) -> Table:
+    files = _data_files(folder)
+    chosen: dict[str, Path] = {}
+    for file in files:
+        split = SPLIT_NAMES.get(_stem(file))
+        if split in chosen:
+            raise DataError(
+                f"{folder} holds two files for {split}: {chosen[split].name} and {file.name}.",
+                "one file per split",
+                "move one of them away",
+            )
+        if split:
+            chosen[split] = file
+    if not chosen and len(files) == 1:
+        chosen = {"train": files[0]}
+    if not chosen:
+        found = listed([file.name for file in files]) or "no data file"
+        raise DataError(
+            f"{folder} holds {found}, and nothing says which is the training split.",
+            f"files called train, dev (val, validation) or test, or just one file; {accepted()}",
+            "rename one to train, or name the file itself",
+        )
+    held = {split: _rows_only(chosen[split]) for split in SPLITS if split in chosen}
+    splits = {split: part.parts[""] for split, part in held.items()}
+    notes = [*_sizes(splits), *(note for part in held.values() for note in part.notes)]
+    if ignored := _others(folder, chosen):
+        notes.append(f"other files were ignored: {listed(ignored)}")
+    return Table(splits, typed, notes=tuple(notes), encodings={chosen[s].name: held[s].encoding for s in held})
+
+
+def _rows_only(path: Path) -> Contents:
+    held = load(path)
+    if "" not in held.parts:
+        raise DataError(
+            f"{path} holds splits of its own ({', '.join(held.parts)}) inside a folder of splits.",
+            "a list of rows",
+            "name that file alone as the data",
+        )
+    return held
+
+
+def _data_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(
+            p for p in folder.iterdir() if kind_of(p) in FORMATS and not p.name.startswith(".") and not p.is_dir()
+        )
+    except OSError as fault:
+        raise DataError(
+            f"{folder} cannot be listed: {fault.strerror}.", "a readable folder", "check its rights"
+        ) from fault
+
+
+def _others(folder: Path, chosen: dict[str, Path]) -> list[str]:
+    used = set(chosen.values())
+    return sorted(p.name + "/" * p.is_dir() for p in folder.iterdir() if p not in used and not p.name.startswith("."))
+
+
+def _stem(path: Path) -> str:
+    """`train` of `train.jsonl.gz`."""
+    return Path(path.stem).stem if path.suffix == ".gz" else path.stem
+
+
+def _sizes(splits: dict[str, list[Row]]) -> list[str]:
+    return [f"{split}: {count(len(rows), 'row')}" for split, rows in splits.items()]
+
+
+def _sample(table: Table, rows: int) -> Table:
+    """`rows` rows of train, in their order; of dev where train will be cut from that."""
+    split = next((s for s in ("train", "dev") if s in table.splits), None)
+    if split is None:
+        raise DataError(
+            f"{table.source!r} samples training rows, and there are only test rows.", "a train split", "drop the #"
+        )
+    held = table.splits[split]
+    if rows >= len(held):
+        said = f"{split}: all {count(len(held), 'row')} kept, {rows:,} were asked for"
+        return replace(table, notes=(*table.notes, said))
+    kept = sorted(random.Random(0).sample(range(len(held)), rows))
+    said = f"{split}: {count(rows, 'row')} of {len(held):,} sampled with seed 0"
+    return replace(table, splits={**table.splits, split: [held[i] for i in kept]}, notes=(*table.notes, said))
+
+
+def _hub(name: str) -> Table:
+    """A data set of the hub; its code is never run, and its splits go by the same names as files."""
+    try:
+        from datasets import load_dataset
+    except ImportError as fault:
+        raise UserError(
+            f"There is no file or folder {name!r}, and as a hub id it needs a package that is not installed.",
+            f"a path, or {', '.join(BUILT_IN)}",
+            "check the path, or pip install 'luthier[hub]'",
+        ) from fault
+    try:
+        found = load_dataset(name)
+    except Exception as fault:  # the library raises dozens of kinds, of network, cache, format and rights
+        reason = next(iter(str(fault).splitlines()), "")[:200]
+        raise UserError(
+            f"There is no file or folder {name!r}, and the hub gave none ({type(fault).__name__}: {reason}).",
+            "a path, or a public data set while the network is up",
+            "check the name and the network, or fetch the files first",
+        ) from fault
+    notes: list[str] = []
+    splits: dict[str, list[Row]] = {}
+    for key, rows in found.items():
+        split = SPLIT_NAMES.get(key)
+        if split in splits:
+            raise DataError(
+                f"{name} holds two splits for {split}.", "one of val, validation, dev", "fetch the files and rename one"
+            )
+        if split:
+            splits[split] = mended(rows.to_list(), f"{name} {key}", notes)
+            if not splits[split]:
+                raise DataError(f"{name} {key} holds no rows.", "at least one row", "check the data set's page")
+    ignored = [key for key in found if key not in SPLIT_NAMES]
+    if not splits:
+        raise DataError(
+            f"{name} holds the splits {listed(ignored)}.",
+            ", ".join(SPLIT_NAMES),
+            "fetch the files and rename one to train",
+        )
+    if ignored:
+        notes.append(f"other splits were ignored: {listed(ignored)}")
+    return Table(splits, name, notes=(*_sizes(splits), *notes))

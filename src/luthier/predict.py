@@ -1,0 +1,215 @@
+"""Generate or classify with any delta attached.
+
+Greedy decoding is our own loop: rows sorted by length, many at once, and a row that has ended leaves the batch
+instead of being computed until the longest one ends. It equals the library's greedy `generate` token for token in
+fp32 (test). Beams and sampling go through the library.
+
+Shapes: B rows, S input positions, V vocabulary, L labels.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .backbone import Backbone
+from .delta import Call, Delta, attach
+from .encode import Layout, Plan, answer_ids, chunks, collate, layout_positions, micro_batches, pad, uses_head, word_of
+from .records import Budget, Example, Prediction
+from .train import class_logits, label_logits
+
+ROWS = 64
+"""Rows decoded together: enough to amortise reading the weights, few enough for their keys and values."""
+LEAVE = 8
+"""Ended rows leave when they are more than one in `LEAVE`: selecting rows copies the keys and values of the rest."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How an answer is chosen; greedy unless said otherwise."""
+
+    max_new_tokens: int = 128
+    min_new_tokens: int = 1
+    """An empty answer is never right, so the end token is closed for the first one."""
+    beams: int = 1
+    temperature: float = 0.0
+    """Above 0: sampling."""
+    top_p: float = 1.0
+
+
+def predict(
+    backbone: Backbone, delta: Delta, task: Any, examples: Sequence[Example], made: Plan, decoding: Decoding
+) -> Iterator[Prediction]:
+    """One `Prediction` per example, in the order of the work (long inputs first), not of the examples."""
+    order = sorted(range(len(made)), key=lambda r: -len(made.inputs[r]))
+    by_class = task.kind == "label"
+    with torch.inference_mode(), attach(backbone.model, delta) as call:
+        for rows in chunks(made, order, ROWS, most_tokens=ROWS * 512):
+            started = time.perf_counter()
+            if by_class:
+                said = _classes(backbone, delta, task, made, rows)
+            else:
+                said = [(text, tokens, None) for text, tokens in _texts(backbone, delta, made, rows, decoding, call)]
+            each = (time.perf_counter() - started) * 1000 / len(rows)
+            for row, (text, tokens, shares) in zip(rows, said):
+                e = examples[row]
+                yield Prediction(e.id, e.group, text, e.references, tokens, round(each, 3), shares)
+
+
+def _texts(
+    backbone: Backbone, delta: Delta, made: Plan, rows: list[int], decoding: Decoding, call: Call
+) -> list[tuple[str, int]]:
+    layout = Layout.of(backbone, delta)
+    inputs = [layout.row(made.inputs[r]) for r in rows]
+    plain = decoding.beams == 1 and decoding.temperature == 0
+    ids = (greedy if plain else searched)(backbone, layout, inputs, decoding, call)
+    return [(backbone.tokenizer.decode(i, skip_special_tokens=True).strip(), len(i)) for i in ids]
+
+
+def greedy(
+    backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray], decoding: Decoding, call: Call
+) -> list[list[int]]:
+    """Most likely next token until the end token, for every row; ids without padding, the end token included."""
+    flow = _Seq2seq(backbone, layout, inputs) if backbone.kind == "seq2seq" else _Causal(backbone, layout, inputs)
+    end = backbone.tokenizer.eos_token_id
+    answers: list[list[int]] = [[] for _ in inputs]
+    alive = np.arange(len(inputs))
+    ended = np.zeros(len(inputs), bool)
+    groups = list(call.rows)
+    try:
+        for length in range(decoding.max_new_tokens):
+            logits_BV = flow.next()
+            if length < decoding.min_new_tokens:
+                logits_BV[:, end] = -torch.inf
+            chosen_B = logits_BV.argmax(-1)
+            for row, token in zip(alive[~ended], chosen_B.cpu().numpy()[~ended]):
+                answers[row].append(int(token))
+            ended |= chosen_B.cpu().numpy() == end
+            if ended.all():
+                break
+            flow.append(chosen_B)
+            if ended.sum() * LEAVE > len(ended):
+                stay = torch.from_numpy(np.flatnonzero(~ended)).to(chosen_B.device)
+                flow.select(stay)
+                call.rows = [_selected(g, stay) for g in call.rows]
+                alive, ended = alive[~ended], ended[~ended]
+    finally:
+        call.rows = groups
+    return answers
+
+
+def _selected(rows: Any, stay: Tensor) -> Any:
+    """A delta's rows after the batch shrank to `stay`."""
+    if rows is None:
+        return None
+    member = torch.zeros(int(stay.max()) + 1, dtype=torch.bool, device=stay.device)
+    member[rows[rows <= stay.max()] if isinstance(rows, Tensor) else rows] = True
+    return member[stay].nonzero().flatten()
+
+
+class _Seq2seq:
+    """An encoder-decoder's flow: the encoder runs once, the decoder token by token."""
+
+    def __init__(self, backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray]) -> None:
+        ids, mask = pad(inputs, layout.pad)
+        self.model, self.mask = backbone.model, mask.to(backbone.device)
+        self.hidden = self.model.get_encoder()(input_ids=ids.to(backbone.device), attention_mask=self.mask)[0]
+        self.last = torch.full((len(inputs), 1), layout.start, device=backbone.device)
+        self.past = None
+
+    def next(self) -> Tensor:
+        out = self.model(encoder_outputs=(self.hidden,), attention_mask=self.mask, decoder_input_ids=self.last,
+                         past_key_values=self.past, use_cache=True)
+        self.past = out.past_key_values
+        return out.logits[:, -1]
+
+    def append(self, chosen_B: Tensor) -> None:
+        self.last = chosen_B[:, None]
+
+    def select(self, stay: Tensor) -> None:
+        self.hidden, self.mask, self.last = self.hidden[stay], self.mask[stay], self.last[stay]
+        self.past.batch_select_indices(stay)
+
+
+class _Causal:
+    """A decoder's flow: prompts padded on the left, positions explicit, then token by token."""
+
+    def __init__(self, backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray]) -> None:
+        ids, mask = pad(inputs, layout.pad, left=True)
+        self.model, self.layout, self.past = backbone.model, layout, None
+        self.last, self.mask = ids.to(backbone.device), mask.to(backbone.device)
+
+    def next(self) -> Tensor:
+        positions = layout_positions(self.mask, self.layout)
+        more = {} if positions is None else {"position_ids": positions[:, -self.last.shape[1]:]}
+        out = self.model(input_ids=self.last, attention_mask=self.mask, past_key_values=self.past, use_cache=True,
+                         logits_to_keep=1, **more)
+        self.past = out.past_key_values
+        return out.logits[:, -1]
+
+    def append(self, chosen_B: Tensor) -> None:
+        self.last = chosen_B[:, None]
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], 1)
+
+    def select(self, stay: Tensor) -> None:
+        self.last, self.mask = self.last[stay], self.mask[stay]
+        self.past.batch_select_indices(stay)
+
+
+def searched(
+    backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray], decoding: Decoding, call: Call
+) -> list[list[int]]:
+    """Beams or sampling by the library's `generate`, which never sees a virtual id."""
+    config = backbone.plain_generation(
+        decoding.max_new_tokens, decoding.min_new_tokens, num_beams=decoding.beams, do_sample=decoding.temperature > 0,
+        temperature=decoding.temperature or None, top_p=decoding.top_p if decoding.temperature else None,
+    )
+    ids, mask = pad(inputs, layout.pad, left=backbone.kind == "causal")
+    ids, mask = ids.to(backbone.device), mask.to(backbone.device)
+    if backbone.kind == "seq2seq":
+        hidden = backbone.model.get_encoder()(input_ids=ids, attention_mask=mask, return_dict=True)
+        out = backbone.model.generate(encoder_outputs=hidden, attention_mask=mask, generation_config=config)[:, 1:]
+    else:
+        vectors = backbone.model.get_input_embeddings()(ids)
+        out = backbone.model.generate(inputs_embeds=vectors, attention_mask=mask, generation_config=config)
+    end = backbone.tokenizer.eos_token_id
+    return [row[: row.index(end) + 1] if end in row else row for row in out.tolist()]
+
+
+def _classes(
+    backbone: Backbone, delta: Delta, task: Any, made: Plan, rows: list[int]
+) -> list[tuple[str, int, dict[str, float]]]:
+    """The most likely label of each row, with all labels' probabilities."""
+    if uses_head(backbone, task):
+        batch = collate(made, rows, Layout.of(backbone, delta), backbone.device)
+        scores_BL = class_logits(backbone, delta, batch)
+    else:
+        scores_BL = word_scores(backbone, delta, task, made, rows)
+    shares_BL = scores_BL.float().softmax(-1).cpu().numpy()
+    said = []
+    for shares_L in shares_BL:
+        best = task.labels[int(shares_L.argmax())]
+        said.append((best, 0, {label: float(s) for label, s in zip(task.labels, shares_L)}))
+    return said
+
+
+def word_scores(backbone: Backbone, delta: Delta, task: Any, made: Plan, rows: Sequence[int]) -> Tensor:
+    """Log-probability of every label's words after every row's prompt, (B, L)."""
+    words = [np.array(answer_ids(backbone, word_of(task, label)), np.int32) for label in task.labels]
+    inputs = tuple(made.inputs[r] for r in rows for _ in words)
+    answers = tuple(w for _ in rows for w in words)
+    crossed = Plan(inputs, answers, np.full(len(inputs), -1, np.int32))
+    layout = Layout.of(backbone, delta)
+    scores = torch.zeros(len(inputs))
+    for part in micro_batches(crossed, np.arange(len(inputs)), Budget().batch_tokens):
+        batch = collate(crossed, part, layout, backbone.device)
+        likely_N = label_logits(backbone, batch).float().log_softmax(-1).gather(1, batch.labels_N[:, None])[:, 0]
+        owner_N = torch.repeat_interleave(torch.from_numpy(part), torch.tensor([len(answers[i]) for i in part]))
+        scores.index_add_(0, owner_N, likely_N.cpu())
+    return scores.view(len(rows), len(words))

@@ -1,0 +1,101 @@
+"""What a person sees in the terminal: progress with the time that remains, tables, verdicts. Quiet where nobody looks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich import progress as bars
+from rich.console import Console
+from rich.table import Table
+
+from .report import table, verdict_lines
+
+DONE = 0
+
+
+class Progress:
+    """Bars on the error stream of a terminal: one for the study, one for the trial at work."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bars = bars.Progress(
+            bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal,
+        )
+        self._study = self._bars.add_task("trials", total=None, note="")
+        self._trial: bars.TaskID | None = None
+        self._at = ("", "")
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Show one progress event of a study."""
+        ended = "exit" in event or event.get("phase") == "kept"
+        self._bars.update(self._study, total=event["of"], completed=event["number"] - (0 if ended else 1))
+        if "phase" not in event or ended:
+            return
+        at = (event["trial"], event["phase"])
+        if at != self._at:
+            if self._trial is not None:
+                self._bars.remove_task(self._trial)
+            self._at, self._trial = at, self._bars.add_task(f"  {event['method']} · {event['phase']}", total=event["total"], note="")
+        note = f"loss {event['loss']:.3f}" if "loss" in event else ""
+        assert self._trial is not None, "set with the phase"
+        self._bars.update(self._trial, completed=event["done"], note=note)
+
+
+def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
+    """The table and the verdicts of a study."""
+    console = Console()
+    head, *lines = table(found)
+    drawn = Table(*head)
+    for line in lines:
+        drawn.add_row(*line)
+    console.print(drawn)
+    for line in verdict_lines(found):
+        console.print(line, markup=False, highlight=False)
+    for trial in found["trials"]:
+        if trial.get("status", "done") != "done":
+            console.print(f"{trial['method']}: {trial['status']}: {trial['error']}", markup=False)
+    for page in pages:
+        print(page)
+
+
+def plan(prepared: Any, as_json: bool) -> int:
+    """What a study would run."""
+    facts = {**prepared.facts, "trials": [t.id for t in prepared.trials]}
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return DONE
+    counts = ", ".join(f"{n} {split}" for split, n in facts["data"]["rows"].items())
+    print(f"{facts['backbone']['name']} ({facts['backbone']['parameters']:,} parameters, {facts['backbone']['precision']})")
+    print(f"{facts['data']['source']}: {counts}; task {facts['task']}, best by {facts['primary']}")
+    for note in facts["data"]["notes"]:
+        print(f"  note: {note}")
+    print("\n".join(facts["trials"]))
+    return DONE
+
+
+def rows(found: Sequence[Mapping[str, Any]], as_json: bool, whole: Any = None) -> int:
+    """Records as a table, or as JSON."""
+    if as_json:
+        print(json.dumps(found if whole is None else whole, ensure_ascii=False))
+        return DONE
+    if not found:
+        print("nothing here yet", file=sys.stderr)
+        return DONE
+    drawn = Table(*found[0])
+    for record in found:
+        drawn.add_row(*(str(value) for value in record.values()))
+    Console().print(drawn)
+    return DONE

@@ -1,0 +1,268 @@
+"""Many trials, fairly: the same rows in the same order over one frozen backbone, and one table at the end.
+
+    <out>/study.json  examples/{train,dev,test}.jsonl  tokens/  <trial-id>/…  results.json  report.md  report.html  log.txt
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import data as sources
+from . import files, tasks
+from .backbone import Backbone
+from .engines.local import DONE, STOPPED, Workers
+from .errors import Damaged, UserError
+from .machine import environment
+from .methods import METHODS, Method
+from .records import Budget, Example, Prediction, dumps, from_json, to_json
+from .score import verdicts
+from .spell import parse_list
+from .trial import Trial, fresh_delta, read_examples
+
+MARGIN = 0.01
+"""Differences within one point count as none; stored before training."""
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared, on what, within which budget.
+
+    Args:
+        backbone: a built-in name, a folder, a hub id, or a `Backbone`.
+        data: a file, a folder, a hub id or a built-in name; `path#500` samples 500 training rows.
+        methods: method objects, or their words in one string.
+        task, prompt, answer: override what the columns suggest.
+        train_rows, test_rows: draw that many by seed 0; None takes all.
+        seeds: how many seeds per method, 0 to seeds−1.
+        out: the study's folder.
+
+    Example:
+        >>> Study("seedling-t5", "dialogues", methods="zero_shot, lora(rank=8)").run()  # doctest: +SKIP
+    """
+
+    backbone: str | Backbone
+    data: str
+    methods: Sequence[Method] | str = "zero_shot, full, lora"
+    budget: Budget = Budget()
+    task: str | None = None
+    prompt: str | None = None
+    answer: str | None = None
+    train_rows: int | None = None
+    test_rows: int | None = None
+    seeds: int = 1
+    precision: str = "auto"
+    out: str | Path = "runs/study"
+
+    def run(self, tell: Tell = lambda event: None, resume: bool = False) -> dict[str, Any]:
+        """Run what is not finished yet; returns what `results.json` holds.
+
+        Args:
+            tell: receives every progress event, with the trial's id.
+            resume: continue the study in `out`; without it, a folder that holds a study is refused.
+
+        Raises:
+            UserError: anything the user can mend; nothing half-written is left.
+        """
+        prepared = prepare(self, resume)
+        write(prepared)
+        run_trials(prepared, tell)
+        return finish(Path(self.out))
+
+    def plan(self) -> Prepared:
+        """Everything that is decided before anything is written or trained."""
+        return prepare(self, resume=True)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study whose input was read and found usable."""
+
+    study: Study
+    facts: Mapping[str, Any]
+    """What study.json holds."""
+    splits: Mapping[str, Sequence[Example]]
+    trials: Sequence[Trial]
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.study.out)
+
+
+def prepare(study: Study, resume: bool) -> Prepared:
+    """Read the data, choose the task, check every method against the backbone."""
+    check_numbers(study)
+    notes: list[str] = []
+    methods = parse_list(study.methods, METHODS, notes) if isinstance(study.methods, str) else tuple(study.methods)
+    name = study.backbone if isinstance(study.backbone, str) else study.backbone.name
+    splits, task, table = read_data(study)
+    notes += table.notes
+    sketch = Backbone.sketch(name)
+    for method in methods:
+        fresh_delta(sketch, method, task, seed=0)
+    whole = Backbone(name, study.precision) if isinstance(study.backbone, str) else study.backbone
+    mark = hashlib.sha256(dumps([splits[s] for s in sorted(splits)]).encode("utf-8", "replace")).hexdigest()[:16]
+    trials = [
+        Trial(name, whole.precision, whole.fingerprint, repr(method), repr(task), study.budget, seed, mark)
+        for seed in range(study.seeds) for method in methods if method.trains or seed == 0
+    ]
+    facts = {
+        "name": Path(study.out).name, "backbone": whole.facts(), "task": task.word, "task_spelled": repr(task),
+        "data": {"source": table.source, "synthetic": table.synthetic, "fingerprint": mark,
+                 "rows": {s: len(e) for s, e in splits.items()}, "notes": notes},
+        "prompt": task.prompt, "budget": to_json(study.budget), "methods": [repr(m) for m in methods],
+        "seeds": list(range(study.seeds)), "margin": MARGIN, "metrics": list(task.metrics), "primary": task.best_by,
+    }
+    prepared = Prepared(study, facts, splits, trials)
+    check_folder(prepared, resume)
+    return prepared
+
+
+def check_numbers(study: Study) -> None:
+    """Refuse counts that mean nothing, before anything is read."""
+    for name, value, least in (("train_rows", study.train_rows, 1), ("test_rows", study.test_rows, 1), ("seeds", study.seeds, 1)):
+        if value is not None and value < least:
+            raise UserError(f"{name} is {value}.", f"{least} or more", f"set it to at least {least}")
+    for name, least in (("epochs", 0), ("batch_size", 0), ("max_input_tokens", 7), ("max_answer_tokens", 1)):
+        if getattr(study.budget, name) <= least:
+            raise UserError(f"{name} is {getattr(study.budget, name)}.", f"more than {least}", "raise it")
+    if study.budget.steps is not None and study.budget.steps < 1:
+        raise UserError(f"steps is {study.budget.steps}.", "1 or more", "set it to at least 1")
+
+
+def read_data(study: Study) -> tuple[dict[str, list[Example]], Any, Any]:
+    """Examples per split, the task, and the table they came from."""
+    table = sources.read(study.data)
+    seen = next(table.splits[s] for s in sources.SPLITS if s in table.splits)
+    task, notes = tasks.infer(seen, task=study.task, prompt=study.prompt, answer=study.answer)
+    table = sources.complete(table, lambda row: tasks.input_keys(task, row))
+    splits: dict[str, list[Example]] = {}
+    for split in ("train", "dev", "test"):
+        splits[split], more = tasks.examples(task, table.splits[split], split)
+        notes = [*notes, *more]
+    splits["train"] = draw(splits["train"], study.train_rows)
+    splits["test"] = draw(splits["test"], study.test_rows)
+    if task.kind == "label":
+        task = tasks.with_labels(task, splits["train"], {s: splits[s] for s in ("dev", "test")})
+    return splits, task, dataclasses.replace(table, notes=(*table.notes, *notes))
+
+
+def draw(examples: list[Example], rows: int | None) -> list[Example]:
+    """`rows` of them in their own order, always the same ones."""
+    if rows is None or rows >= len(examples):
+        return examples
+    chosen = sorted(random.Random(0).sample(range(len(examples)), rows))
+    return [examples[i] for i in chosen]
+
+
+def check_folder(prepared: Prepared, resume: bool) -> None:
+    """Refuse to mix two studies in one folder."""
+    path = prepared.folder / "study.json"
+    if not path.exists():
+        return
+    if not resume:
+        raise UserError(f"{prepared.folder} already holds a study.", "--resume continues it, another --out starts a new one",
+                        "add --resume or choose another folder")
+    old = files.read_json(path)
+    keys = ("backbone", "data", "task_spelled", "budget", "methods", "seeds")
+    comparable = {k: _stable(old.get(k)) for k in keys}, {k: _stable(to_json(prepared.facts[k])) for k in keys}
+    changed = [k for k in keys if comparable[0][k] != comparable[1][k]]
+    if changed:
+        was = "; ".join(f"{k}: {comparable[0][k]!s:.80} → {comparable[1][k]!s:.80}" for k in changed)
+        raise UserError(f"{prepared.folder} was made with other settings ({was}).", "the same settings",
+                        "use the same command, or another --out")
+
+
+def _stable(value: Any) -> Any:
+    """What must agree between two runs of one study (paths and notes may differ)."""
+    if isinstance(value, dict):
+        return {k: v for k, v in value.items() if k not in ("notes", "source", "name", "device")}
+    return value
+
+
+def write(prepared: Prepared) -> None:
+    """Leave the study's and the trials' specs on disk."""
+    folder = prepared.folder
+    for split, examples in prepared.splits.items():
+        files.write_jsonl(folder / "examples" / f"{split}.jsonl", map(to_json, examples))
+    for trial in prepared.trials:
+        files.write_json(folder / trial.id / "trial.json", to_json(trial))
+    order = [trial.id for trial in prepared.trials]
+    files.write_json(folder / "study.json", {**to_json(prepared.facts), "trials": order, "environment": environment()})
+
+
+def run_trials(prepared: Prepared, tell: Tell) -> None:
+    """Run every trial that is not sealed, one after the other."""
+    with Workers(prepared.folder / "log.txt") as workers:
+        for number, trial in enumerate(prepared.trials):
+            about = {"trial": trial.id, "method": trial.method, "number": number + 1, "of": len(prepared.trials)}
+            folder, error = prepared.folder / trial.id, None
+            if _sealed(folder):
+                tell(about | {"phase": "kept"})
+                continue
+            for event in workers.run(folder):
+                error = event.get("error", error)
+                tell(about | event)
+                if event.get("exit") == STOPPED:
+                    raise KeyboardInterrupt
+                if event.get("exit", DONE) != DONE:
+                    files.write_json(folder / "failure.json", {"id": trial.id, "status": "failed", "error": error or "see log.txt"})
+
+
+def _sealed(folder: Path) -> bool:
+    try:
+        return files.sealed(folder) is not None
+    except Damaged:
+        return False
+
+
+def finish(folder: Path) -> dict[str, Any]:
+    """Gather the trials of a study folder into `results.json`; needs no model and no tensor."""
+    study = files.read_json(folder / "study.json")
+    trials = [outcome(folder / name) for name in study["trials"]]
+    said = {t["id"]: read_predictions(folder / t["id"]) for t in trials if t["status"] == "done"}
+    found = verdicts(said, study["metrics"], pairs=pairs(trials, study["primary"]), margin=study["margin"]) if len(said) > 1 else []
+    results = {"study": {k: v for k, v in study.items() if k != "environment"}, "trials": trials,
+               "verdicts": to_json(found), "environment": study["environment"]}
+    files.write_json(folder / "results.json", results)
+    return results
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """One trial as a row of `results.json`."""
+    trial = files.read_json(folder / "trial.json")
+    blank = {"status": "unfinished", "error": None, "learning_rate": None, "metrics": {}, "trainable_parameters": 0,
+             "total_parameters": 0, "shipped_bytes": 0, "train_seconds": 0.0, "predict_seconds": 0.0, "peak_bytes": 0, "tokens": 0,
+             "caveats": [], "dev": [], "best_epoch": None}
+    facts = files.sealed(folder)
+    if facts is None and (folder / "failure.json").exists():
+        facts = files.read_json(folder / "failure.json")
+    facts = {k: v for k, v in (facts or {}).items() if k != "files"}
+    return {"id": folder.name, "method": trial["method"], "seed": trial["seed"]} | blank | facts
+
+
+def pairs(trials: Sequence[Mapping[str, Any]], primary: str) -> list[tuple[str, str]]:
+    """Every method against the best, against full and against lora, each pair once."""
+    done = [t for t in trials if t["status"] == "done"]
+    if not done:
+        return []
+    best = max(done, key=lambda t: t["metrics"][primary]["mean"])
+    anchors = [best, *(t for word in ("full", "lora") for t in done if t["method"].split("(")[0] == word)]
+    found: list[tuple[str, str]] = []
+    for anchor in anchors:
+        for other in done:
+            pair = (other["id"], anchor["id"])
+            if other is not anchor and pair not in found and pair[::-1] not in found:
+                found.append(pair)
+    return found
+
+
+def read_predictions(folder: Path) -> list[Prediction]:
+    return [from_json(Prediction, value) for value in files.read_jsonl(folder / "predictions.jsonl")]

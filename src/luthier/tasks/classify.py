@@ -1,0 +1,60 @@
+"""The task behind `--task classify`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..errors import SpellingError
+from ..records import Example
+from ..spell import spelled
+from .task import check
+from .template import fill
+
+
+@spelled
+@dataclass(frozen=True)
+class Classify:
+    """Choose one of N labels.
+
+    Example: "The room smelled of smoke and nobody cared." -> "0", read by language models as the word "negative"
+        where `words=('negative','positive')` is given.
+    Right: accuracy, and macro-F1, the plain mean of the labels' F1, fractions in 0-1 (Sokolova and Lapalme 2009, "A
+        systematic analysis of performance measures for classification tasks", table 3). Macro-F1 picks the
+        checkpoint, because a model that always says the commonest label has a fine accuracy and no use.
+    Limits: one label per row; labels that train does not show cannot be learned and are refused.
+    Defaults: 8 new tokens, of use only where a label is written out; labels are chosen, not generated.
+    """
+
+    word: ClassVar[str] = "classify"
+    kind: ClassVar[str] = "label"
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
+    best_by: ClassVar[str] = "macro_f1"
+
+    prompt: str = ""
+    answer: str = ""
+    max_new_tokens: int = 8
+    labels: tuple[str, ...] = ()
+    """As the data spells them; collected from train by `with_labels`."""
+    segments: tuple[str, ...] = ()
+    """The one or two columns an encoder reads; empty: it reads the whole prompt as one."""
+    words: tuple[str, ...] = ()
+    """How a language model says each of `labels`, in the same order; `with_labels` fills in the labels themselves."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if len(self.segments) > 2:
+            raise SpellingError(
+                f"classify: segments={self.segments!r}.", "one or two columns", "leave it out for the prompt"
+            )
+        for name, given in (("labels", self.labels), ("words", self.words)):
+            if len({w for w in given if isinstance(w, str) and w.strip()}) != len(given):
+                raise SpellingError(f"classify: {name}={given!r}.", "different texts", "write ('negative','positive')")
+
+    def prompt_text(self, example: Example) -> str:
+        """What a language model reads."""
+        return fill(self.prompt, example.fields)
+
+    def segment_texts(self, example: Example) -> tuple[str, ...]:
+        """What an encoder reads: one text, or two that it keeps apart."""
+        return tuple(example.fields[name] for name in self.segments) or (self.prompt_text(example),)

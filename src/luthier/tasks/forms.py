@@ -1,0 +1,123 @@
+"""The column shapes that need no setting, and the prompts that belong to them.
+
+Column names are compared without case. `context?` is a column that a row may lack or leave empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .chat import REPLY, TURNS
+
+ANSWERS = ("response", "answer", "output", "target", "completion")
+
+
+@dataclass(frozen=True)
+class Form:
+    """Input columns in prompt order, the answer columns that fit them, and the task; no task: the answers decide."""
+
+    columns: tuple[str, ...]
+    answers: tuple[str, ...]
+    word: str = ""
+
+
+FORMS = (
+    Form((TURNS,), (REPLY,), "answer"),
+    Form(("system?", "instruction", "input?"), ("output", *(a for a in ANSWERS if a != "output")), "answer"),
+    Form(("dialogue",), ("summary",), "summarise"),
+    Form(("document",), ("summary",), "summarise"),
+    Form(("article",), ("highlights", "summary"), "summarise"),
+    Form(("text",), ("summary",), "summarise"),
+    Form(("premise", "hypothesis"), ("label",), "classify"),
+    Form(("sentence1", "sentence2"), ("label",), "classify"),
+    Form(("question", "passage"), ("label",), "classify"),
+    Form(("text_a", "text_b"), ("label",), "classify"),
+    Form(("text",), ("label",), "classify"),
+    Form(("review",), ("label",), "classify"),
+    Form(("text_a",), ("label",), "classify"),
+    Form(("sentence",), ("label",), "classify"),
+    Form(("context?", "passage?", "question"), ("answers", *ANSWERS), "answer"),
+    Form(("prompt",), ("completion", *(a for a in ANSWERS if a != "completion")), "answer"),
+    Form(("query",), ANSWERS, "answer"),
+    Form(("problem",), ANSWERS, "answer"),
+    Form(("input",), ANSWERS),
+)
+
+MOST_LABELS = 50
+"""Different answers up to which they may be labels without anyone saying so."""
+
+ACCEPTED = (
+    "dialogue|document|article|text -> summary|highlights; "
+    "premise, hypothesis | sentence1, sentence2 | question, passage | text_a, text_b | text|review|text_a|sentence -> "
+    "label; context?, passage?, question -> answers|answer; system?, instruction, input? -> output; "
+    "query|prompt|input|question|problem -> response|answer|output|target|completion; messages; conversations"
+)
+"""`FORMS` as an error message says them."""
+
+SOURCES = ("dialogue", "document", "article", "context", "passage", "premise")
+"""Columns that several rows may share: rows about the same text are not independent."""
+
+TITLES = {
+    "premise": ("Premise", "前提"),
+    "hypothesis": ("Hypothesis", "假设"),
+    "sentence1": ("Sentence 1", "句子一"),
+    "sentence2": ("Sentence 2", "句子二"),
+    "text_b": ("Text 2", "文本二"),
+    "passage": ("Passage", "文章"),
+    "question": ("Question", "问题"),
+}
+"""Column -> its title in an English and in a Chinese prompt; other columns stand alone."""
+
+ENDINGS = {"summarise": ("Summary: ", "摘要："), "classify": ("Label: ", "标签："), "answer": ("Answer: ", "回答：")}
+
+
+def bare(column: str) -> str:
+    """`context` of `context?`."""
+    return column.removesuffix("?")
+
+
+def find(columns: Sequence[str], answer: str) -> tuple[Form, str] | None:
+    """The first form that the columns fill, with the columns' own spelling, and its answer column.
+
+    With `answer` given, any form will do whose inputs are there; its task counts only where the answer is one of
+    the form's own.
+    """
+    own = {column.strip().lower(): column for column in columns} | {column: column for column in columns}
+    for form in FORMS:
+        found = answer or next((own[name] for name in form.answers if name in own), None)
+        needed = [name for name in form.columns if not name.endswith("?")]
+        if found is None or any(name not in own or own[name] == found for name in needed):
+            continue
+        there = [(name, own[bare(name)]) for name in form.columns if bare(name) in own and own[bare(name)] != found]
+        spelled = tuple(column + "?" * name.endswith("?") for name, column in there)
+        word = form.word if found.strip().lower() in form.answers else ""
+        return Form(spelled, form.answers, word), found
+    return None
+
+
+def prompt_for(word: str, columns: Sequence[str], chinese: bool) -> str:
+    """The default template of task `word` over these columns."""
+    names = [bare(column).lower() for column in columns]
+    if word == "answer" and names == [TURNS]:
+        return f"{{{TURNS}}}\nAssistant: "
+    if word == "answer" and names == ["prompt"]:  # by custom the completion follows a `prompt` at once
+        return f"{{{columns[0]}}}"
+    colon = "：" if chinese else ": "
+    paragraphs = []
+    for name, column in zip(names, columns, strict=True):
+        title = TITLES[name][chinese] + colon if name in TITLES else ""
+        paragraphs.append(f"{title}{{{column}}}")
+    ending = [ENDINGS[word][chinese]] if word in ENDINGS else []
+    return "\n\n".join([*_opening(word, names, chinese), *paragraphs, *ending])
+
+
+def _opening(word: str, names: list[str], chinese: bool) -> list[str]:
+    if word == "summarise":
+        talk = names[0] in ("dialogue", TURNS)
+        if chinese:
+            return ["概括下面的对话。" if talk else "概括下面的文字。"]
+        return [f"Summarize the following {'conversation' if talk else 'text'}."]
+    if word == "classify" and len(names) == 1:
+        return ["下面的文字属于哪一类？" if chinese else "Which label fits the following text?"]
+    return []

@@ -1,0 +1,54 @@
+"""What every task is, for third parties too: a frozen `@spelled` dataclass with these names."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from ..errors import SpellingError
+from ..records import Example
+from .template import columns_of
+
+
+class Task(Protocol):
+    """How rows become prompts, what form an answer takes, and what counts as right."""
+
+    word: ClassVar[str]
+    """Its name on the command line."""
+    kind: ClassVar[str]
+    """`text` (an answer is written) or `label` (one of N is chosen)."""
+    metrics: ClassVar[tuple[str, ...]]
+    best_by: ClassVar[str]
+    """The metric, of `metrics`, that picks the best checkpoint."""
+
+    @property
+    def prompt(self) -> str:
+        """Template with `{column}`; empty until `infer` has seen the columns."""
+
+    @property
+    def answer(self) -> str:
+        """Column of the right answer; empty until `infer` has seen the columns."""
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Where writing stops at the latest."""
+
+    def prompt_text(self, example: Example) -> str:
+        """What the model reads."""
+
+
+def check(task: Task) -> None:
+    """Refuse settings that cannot work, when they are typed and not an hour later.
+
+    Raises:
+        SpellingError: a broken template, one without a column, or no room for an answer.
+    """
+    if task.prompt and not columns_of(task.prompt):
+        raise SpellingError(
+            f"The prompt {task.prompt!r} names no column: it would be the same for every row.",
+            "{column}",
+            "put {text} or so into it",
+        )
+    if task.max_new_tokens < 1:
+        raise SpellingError(
+            f"{task.word}: max_new_tokens={task.max_new_tokens}.", "1 or more", "leave it out for the default"
+        )

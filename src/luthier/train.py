@@ -1,0 +1,176 @@
+"""The one training loop: a generator of steps that any caller may log, plot, checkpoint or stop.
+
+Nothing in it knows a method. Everything random is a function of (seed, step): the rows of a batch, their order and
+the dropout masks, so that a loop that starts from a checkpoint goes on bit for bit as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .backbone import Backbone
+from .delta import Delta, attach
+from .encode import Batch, Layout, Plan, batch_rows, collate, micro_batches, total_steps
+from .errors import Refused, TrialFailed
+from .records import Budget, Step
+
+
+class Training:
+    """One delta on its way: where it stands, and the optimiser's memory.
+
+    Args:
+        rate: peak learning rate.
+        seed: of batches and dropout; the delta's own start was drawn by the caller.
+    """
+
+    def __init__(self, backbone: Backbone, delta: Delta, made: Plan, budget: Budget, rate: float, seed: int) -> None:
+        self.backbone, self.delta, self.made, self.budget = backbone, delta, made, budget
+        self.rate, self.seed, self.step = rate, seed, 0
+        self.total = total_steps(len(made), budget)
+        self.layout = Layout.of(backbone, delta)
+        self.weights = delta.trained()
+        if not self.weights:
+            raise Refused("There is nothing to train in this delta.", "a method with trained parameters", "use predict for it")
+        self.optimizer = _optimizer(list(self.weights.values()), budget, rate)
+
+    def steps(self) -> Iterator[Step]:
+        """Train from where it stands to the end, one `Step` after each update.
+
+        Raises:
+            TrialFailed: a loss or gradient is not a number; no weight was updated with it.
+        """
+        while self.step < self.total:
+            # Attached and in training mode only while a step runs: between two steps the caller may evaluate.
+            self.backbone.model.train()
+            self.delta.train()
+            try:
+                with attach(self.backbone.model, self.delta):
+                    done = self._one()
+            finally:
+                self.backbone.model.eval()
+                self.delta.eval()
+            yield done
+
+    def _one(self) -> Step:
+        started = time.perf_counter()
+        rows = batch_rows(self.made, self.budget, self.seed, self.step)
+        passes = micro_batches(self.made, rows, self.budget.batch_tokens)
+        labels = sum(max(1, len(self.made.answers[r])) for r in rows)
+        loss, tokens = 0.0, 0
+        for number, part in enumerate(passes):
+            # Dropout masks follow from (seed, step, pass); odd multipliers keep the three apart.
+            torch.manual_seed((self.seed * 1_000_003 + self.step) * 1_009 + number)
+            batch = collate(self.made, part, self.layout, self.backbone.device)
+            share = loss_sum(self.backbone, self.delta, batch) / labels
+            share.backward()
+            loss, tokens = loss + share.item(), tokens + batch.tokens
+        norm = nn.utils.clip_grad_norm_(self.weights.values(), self.budget.clip).item()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self.optimizer.zero_grad()
+            raise TrialFailed(f"diverged at step {self.step + 1}: loss {loss}, gradient norm {norm}")
+        rate = self.rate * schedule(self.step, self.total, self.budget)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        seconds = time.perf_counter() - started
+        return Step(self.step, loss, rate, tokens, seconds, peak_bytes(), norm)
+
+    # -- checkpoint ---------------------------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on besides (seed, step): weights and the optimiser's memory."""
+        state = {f"weight.{n}": p.detach() for n, p in self.weights.items()}
+        for name, parameter in self.weights.items():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                if isinstance(value, Tensor):
+                    state[f"optimizer.{key}.{name}"] = value
+        return state
+
+    def restore(self, step: int, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from `tensors()` of a training with the same arguments."""
+        with torch.no_grad():
+            for name, parameter in self.weights.items():
+                parameter.copy_(tensors[f"weight.{name}"])
+        for name, parameter in self.weights.items():
+            memory = {
+                key.split(".", 2)[1]: value.clone()
+                for key, value in tensors.items()
+                if key.startswith("optimizer.") and key.split(".", 2)[2] == name
+            }
+            if memory:
+                self.optimizer.state[parameter] = memory
+        self.step = step
+
+
+def loss_sum(backbone: Backbone, delta: Delta, batch: Batch) -> Tensor:
+    """Summed negative log-likelihood of the batch's labels (nats); only label positions pass the output head."""
+    if delta.head is not None:
+        return F.cross_entropy(class_logits(backbone, delta, batch), batch.labels_N, reduction="sum")
+    return F.cross_entropy(label_logits(backbone, batch).float(), batch.labels_N, reduction="sum")
+
+
+def label_logits(backbone: Backbone, batch: Batch) -> Tensor:
+    """Logits at the positions whose next token is a label, (N, V)."""
+    assert batch.wanted is not None, "a batch of classes has no label positions"
+    more: dict[str, Any] = {"use_cache": False}
+    if batch.positions_BS is not None:
+        more["position_ids"] = batch.positions_BS
+    if batch.decoder_BT is not None:
+        more["decoder_input_ids"] = batch.decoder_BT
+    with backbone.only_at(batch.wanted):
+        return backbone.model(input_ids=batch.ids_BS, attention_mask=batch.mask_BS, **more).logits
+
+
+def class_logits(backbone: Backbone, delta: Delta, batch: Batch) -> Tensor:
+    """The head's logits, (B, labels)."""
+    assert delta.head is not None, "this delta has no head"
+    more = {} if batch.positions_BS is None else {"position_ids": batch.positions_BS}
+    return delta.head(backbone.pooled(batch.ids_BS, batch.mask_BS, **more))
+
+
+def mean_loss(backbone: Backbone, delta: Delta, made: Plan, budget: Budget) -> float:
+    """Negative log-likelihood per label over a whole plan, without gradients."""
+    layout, total, labels = Layout.of(backbone, delta), 0.0, 0
+    with torch.no_grad(), attach(backbone.model, delta):
+        for part in micro_batches(made, np.arange(len(made)), budget.batch_tokens):
+            batch = collate(made, part, layout, backbone.device)
+            total += loss_sum(backbone, delta, batch).item()
+            labels += len(batch.labels_N)
+    return total / labels
+
+
+def schedule(step: int, total: int, budget: Budget) -> float:
+    """Share of the peak learning rate at `step` (from 0)."""
+    warm = math.ceil(budget.warmup * total)
+    if step < warm:
+        return (step + 1) / warm
+    left = (total - step) / max(1, total - warm)
+    if budget.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * (1 - left)))
+    return 1.0 if budget.schedule == "constant" else left
+
+
+def peak_bytes() -> int:
+    """Highest memory so far: of the device where there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _optimizer(weights: list[nn.Parameter], budget: Budget, rate: float) -> torch.optim.Optimizer:
+    if budget.optimizer == "adafactor":
+        return torch.optim.Adafactor(weights, lr=rate, weight_decay=budget.weight_decay)
+    return torch.optim.AdamW(weights, lr=rate, weight_decay=budget.weight_decay, foreach=True)

@@ -1,0 +1,300 @@
+"""One trial: Backbone x Method x Task x Budget x seed, and the folder that holds all it leaves.
+
+    <trial-id>/trial.json  steps.jsonl  checkpoint/  delta/  predictions.jsonl  scores.json  manifest.json
+
+`run` does whatever is not there yet: a sealed folder is never computed again, a half one goes on from its newest
+whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as tensor_bytes
+from torch import Tensor
+
+from . import files, store
+from .backbone import Backbone
+from .delta import Delta
+from .encode import Plan, plan_on_disk, steps_per_epoch, uses_head
+from .errors import Damaged, Refused, TrialFailed
+from .methods import METHODS, Method
+from .predict import Decoding, predict
+from .records import Budget, Example, dumps, from_json, to_json
+from .score import scores
+from .spell import parse
+from .tasks import parse_task
+from .train import Training, mean_loss, peak_bytes
+
+Tell = Callable[[dict[str, Any]], None]
+"""Receives progress: `{"phase": "train", "done": 3, "total": 40, …}`."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is run; equal trials have equal ids, and the id is the folder's name."""
+
+    backbone: str
+    precision: str
+    fingerprint: str
+    """Of the backbone's weights: the same name with other weights is another trial."""
+    method: str
+    task: str
+    budget: Budget
+    seed: int
+    data: str
+    """Fingerprint of the examples."""
+
+    @property
+    def id(self) -> str:
+        digest = hashlib.sha256(dumps(to_json(self) | {"backbone": ""}).encode()).hexdigest()[:8]
+        words = re.sub(r"[^A-Za-z0-9.]+", "-", self.method).strip("-")[:48]
+        return f"{words}.s{self.seed}.{digest}"
+
+
+class Interrupted(Exception):
+    """The trial was asked to stop; it left a checkpoint."""
+
+
+class Run:
+    """A trial being run in its study's folder."""
+
+    def __init__(self, folder: Path, tell: Tell, stopping: Callable[[], bool] = lambda: False) -> None:
+        self.folder, self.study, self.tell, self.stopping = folder, folder.parent, tell, stopping
+        value = files.read_json(folder / "trial.json")
+        self.trial = from_json(Trial, value | {"budget": from_json(Budget, value["budget"])})
+        self.budget = self.trial.budget
+        self.task = parse_task(self.trial.task)
+        self.method: Method = parse(self.trial.method, METHODS)
+        self.caveats: list[str] = []
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        return Backbone(self.trial.backbone, self.trial.precision)
+
+    def whole(self) -> None:
+        """Train, predict, score and seal; a trial that fails is sealed with its reason.
+
+        Raises:
+            UserError: the disk is full or the input is unusable; Interrupted: asked to stop.
+        """
+        try:
+            if files.sealed(self.folder) is not None:
+                return
+        except Damaged as fault:
+            (self.folder / files.MANIFEST).unlink()
+            self.caveats.append(f"computed again: {fault}")
+        try:
+            facts = self._work()
+        except (TrialFailed, Refused) as fault:
+            status = "refused" if isinstance(fault, Refused) else "diverged" if "diverged" in str(fault) else "failed"
+            shutil.rmtree(self.folder / "delta", ignore_errors=True)
+            facts = {"status": status, "error": str(fault), "caveats": self.caveats, "peak_bytes": peak_bytes()}
+        shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
+        files.seal(self.folder, {"id": self.trial.id} | facts)
+
+    def _work(self) -> dict[str, Any]:
+        if self.backbone.fingerprint != self.trial.fingerprint:
+            raise TrialFailed(f"backbone {self.trial.backbone} changed since the study began")
+        delta = fresh_delta(self.backbone, self.method, self.task, self.trial.seed)
+        facts: dict[str, Any] = {
+            "trainable_parameters": delta.trainable_parameters, "learning_rate": None, "train_seconds": 0.0, "tokens": 0,
+            "total_parameters": total_parameters(self.backbone, self.method, delta), "shipped_bytes": 0, "dev": [], "best_epoch": None,
+        }
+        if self.method.trains:
+            facts |= Fitting(self, delta).whole()
+            facts["shipped_bytes"] = store.save(self.folder / "delta", self.backbone, self.method, delta)
+        facts |= self._answer(delta)
+        self.backbone.check_untouched()
+        return {"status": "done", "error": None} | facts | {"caveats": self.caveats, "peak_bytes": peak_bytes()}
+
+    def _answer(self, delta: Delta) -> dict[str, Any]:
+        """Predict the test rows and score them."""
+        examples = self.examples("test")
+        shots = self.shots()
+        made = self.plan("test", examples, shots)
+        if made.cut_inputs:
+            self.caveats.append(f"{made.cut_inputs} of {len(made)} test inputs were cut to the length limit")
+        started, said = time.perf_counter(), {}
+        for prediction in predict(self.backbone, delta, self.task, examples, made, self.decoding):
+            said[prediction.id] = prediction
+            self.tell({"phase": "predict", "done": len(said), "total": len(examples)})
+        seconds = time.perf_counter() - started
+        ordered = [said[e.id] for e in examples]
+        files.write_jsonl(self.folder / "predictions.jsonl", map(to_json, ordered))
+        measured = scores(ordered, self.task.metrics)
+        files.write_json(self.folder / "scores.json", to_json(measured))
+        empty = sum(not p.prediction for p in ordered)
+        if empty:
+            self.caveats.append(f"{empty} of {len(ordered)} answers are empty")
+        if len({p.prediction for p in ordered}) == 1 and len(ordered) > 1:
+            self.caveats.append("degenerate: the same answer for every test row")
+        kept = {s.metric: {"mean": s.mean, "low": s.low, "high": s.high, "n": s.n} for s in measured}
+        return {"metrics": kept, "predict_seconds": round(seconds, 3)}
+
+    @property
+    def decoding(self) -> Decoding:
+        return Decoding(max_new_tokens=min(self.task.max_new_tokens, self.budget.max_answer_tokens))
+
+    def examples(self, split: str) -> list[Example]:
+        return read_examples(self.study / "examples" / f"{split}.jsonl")
+
+    def plan(self, split: str, examples: list[Example], shots: list[Example] | None = None) -> Plan:
+        return plan_on_disk(self.study / "tokens", self.backbone, self.task, examples, self.budget, shots or ())
+
+    def shots(self) -> list[Example]:
+        """The demonstrations of few-shot prompting, drawn by the seed from the shorter half of the training rows."""
+        count = getattr(self.method, "examples", 0)
+        if not count:
+            return []
+        train = self.examples("train")
+        by_length = sorted(range(len(train)), key=lambda i: (len(self.task.prompt_text(train[i])), i))
+        half = by_length[: max(count, len(train) // 2)]
+        draw = torch.randperm(len(half), generator=torch.Generator().manual_seed(self.trial.seed))[:count]
+        return [train[half[i]] for i in draw.tolist()]
+
+
+class Fitting:
+    """The training half of a trial: steps, development evaluations, checkpoints, the best delta."""
+
+    def __init__(self, run: Run, delta: Delta) -> None:
+        self.run, self.delta = run, delta
+        made = run.plan("train", run.examples("train"))
+        for cut, what in ((made.cut_inputs, "inputs"), (made.cut_answers, "answers")):
+            if cut:
+                run.caveats.append(f"{cut} of {len(made)} training {what} were cut to the length limit")
+        self.dev = run.examples("dev")[: run.budget.dev_rows]
+        self.dev_plan = run.plan("dev", self.dev)
+        self.rate = run.method.rate(run.backbone)
+        self.training = Training(run.backbone, delta, made, run.budget, self.rate, run.trial.seed)
+        self.per_epoch = steps_per_epoch(len(made), run.budget)
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_at = -1
+
+    def whole(self) -> dict[str, Any]:
+        """Train to the end and leave the best weights in the delta."""
+        log = files.Appender(self.run.folder / "steps.jsonl")
+        self._resume()
+        log.cut(self.training.step)
+        saved = time.perf_counter()
+        for step in self.training.steps():
+            log.append(to_json(step))
+            self.run.tell({"phase": "train", "done": step.step, "total": self.training.total, "loss": step.loss})
+            if step.step % max(1, self.per_epoch // self.run.budget.evaluations) == 0 or step.step == self.training.total:
+                self._evaluate(step.step)
+            stop = self.run.stopping()
+            if stop or time.perf_counter() - saved > self.run.budget.checkpoint_seconds:
+                log.sync()
+                self._checkpoint()
+                saved = time.perf_counter()
+            if stop:
+                raise Interrupted(self.run.trial.id)
+        log.sync()
+        log.close()
+        if not store.finite(self.best):
+            raise TrialFailed("diverged: a trained weight is not a number")
+        self.delta.load_shipped(self.best)
+        lines = files.read_jsonl(self.run.folder / "steps.jsonl")
+        if self.history and self.history[-1]["mean"] < self.history[self.best_at]["mean"]:
+            self.run.caveats.append(f"best at epoch {self.history[self.best_at]['epoch']:g}, later epochs were worse")
+        return {
+            "learning_rate": self.rate, "train_seconds": round(sum(s["seconds"] for s in lines), 3), "dev": self.history,
+            "tokens": sum(s["tokens"] for s in lines), "best_epoch": self.history[self.best_at]["epoch"],
+            "steps": len(lines), "final_loss": lines[-1]["loss"],
+        }
+
+    def _evaluate(self, step: int) -> None:
+        run = self.run
+        said = list(predict(run.backbone, self.delta, run.task, self.dev, self.dev_plan, run.decoding))
+        score = scores(said, [run.task.best_by], draws=10)[0]
+        loss = mean_loss(run.backbone, self.delta, self.dev_plan, run.budget)
+        self.history.append({"epoch": step / self.per_epoch, "metric": run.task.best_by, "mean": score.mean, "loss": loss})
+        run.tell({"phase": "dev", "done": step, "total": self.training.total, run.task.best_by: score.mean})
+        if self.best_at < 0 or score.mean > self.history[self.best_at]["mean"]:
+            self.best_at = len(self.history) - 1
+            self.best = {n: t.detach().cpu().clone() for n, t in self.delta.shipped().items()}
+
+    # -- checkpoints: a folder per step, sealed, the older one removed only after the newer one is whole --------------
+
+    def _checkpoint(self) -> None:
+        place = self.run.folder / "checkpoint"
+        folder = place / f"step-{self.training.step:08d}"
+        files.write_bytes(folder / "state.safetensors", tensor_bytes(_contiguous(self.training.tensors())))
+        files.write_bytes(folder / "best.safetensors", tensor_bytes(_contiguous(self.best)))
+        names = ("state.safetensors", "best.safetensors")
+        files.seal(folder, {"step": self.training.step, "dev": self.history, "best_at": self.best_at}, names)
+        for older in sorted(place.iterdir()):
+            if older != folder:
+                shutil.rmtree(older, ignore_errors=True)
+
+    def _resume(self) -> None:
+        place = self.run.folder / "checkpoint"
+        for folder in sorted(place.iterdir(), reverse=True) if place.is_dir() else ():
+            try:
+                facts = files.sealed(folder)
+            except Damaged as fault:
+                self.run.caveats.append(f"a checkpoint was not whole and was passed over: {fault}")
+                continue
+            if facts is None:
+                continue
+            self.training.restore(facts["step"], read_tensors((folder / "state.safetensors").read_bytes()))
+            self.best = read_tensors((folder / "best.safetensors").read_bytes())
+            self.history, self.best_at = facts["dev"], facts["best_at"]
+            return
+
+
+def fresh_delta(backbone: Backbone, method: Method, task: Any, seed: int) -> Delta:
+    """A method's delta with its head, where the task needs one; the same seed gives the same start.
+
+    Raises:
+        Refused: an untrained method would need a trained head.
+    """
+    needs_head = uses_head(backbone, task)
+    if needs_head and not method.trains:
+        raise Refused(f"{method!r} has no trained class head, and a random one would measure nothing.",
+                      "methods that train", f"leave {method.word} out for {task.word} on {backbone.kind} backbones")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        delta = method.delta(backbone)
+    if needs_head:
+        delta.head = backbone.new_head(len(task.labels), seed)
+    return delta.to(backbone.device)
+
+
+def total_parameters(backbone: Backbone, method: Method, delta: Delta) -> int:
+    """Parameters of backbone and delta together; full fine-tuning replaces the backbone's, it adds none."""
+    if method.word == "full":
+        return delta.trainable_parameters
+    return backbone.parameters + delta.trainable_parameters
+
+
+def read_examples(path: Path) -> list[Example]:
+    return [from_json(Example, value) for value in files.read_jsonl(path)]
+
+
+def open_trial(folder: Path) -> tuple[Run, Delta]:
+    """A finished trial and its delta, ready to predict.
+
+    Raises:
+        Damaged: the folder is not what its manifest says.
+    """
+    run = Run(folder, tell=lambda _: None)
+    if not run.method.trains:
+        return run, fresh_delta(run.backbone, run.method, run.task, run.trial.seed)
+    labels = len(run.task.labels) if uses_head(run.backbone, run.task) else 0
+    return run, store.load(folder / "delta", run.backbone, run.method, labels)
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}

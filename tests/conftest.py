@@ -1,0 +1,23 @@
+"""Shared fixtures: the real data beside the checkout, and quiet threads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; absent on a machine that has only the checkout, and then the test says so."""
+    if not SHARED.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"the real data must not be missing in CI, and {SHARED} is")
+        pytest.skip(f"real data are not beside the checkout ({SHARED})")
+    return SHARED
