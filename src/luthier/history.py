@@ -58,7 +58,7 @@ def used(what: str) -> list[type]:
         return [type(m) for m in parse_list(what, METHODS)]
     study = files.read_json(path)
     methods = [type(m) for m in parse_list(", ".join(study["methods"]), METHODS)]
-    return [*methods, TASKS[study["task"]], *dict.fromkeys(type(METRICS[m]) for m in study["metrics"])]
+    return [*methods, TASKS[study["task"]], *dict.fromkeys(METRICS[m] for m in study["metrics"])]
 
 
 def _flat(value: dict[str, Any], start: str = "") -> dict[str, Any]:

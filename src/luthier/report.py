@@ -12,7 +12,7 @@ from typing import Any
 
 from . import files, pages
 from .errors import Damaged, UserError
-from .pages import beside, figures, humane, summary
+from .pages import beside, figures, humane, lengths, summary
 from .pages.summary import Entry, Results
 from .records import Example, Prediction, from_json
 
@@ -102,10 +102,11 @@ def _figures(results: Results, entries: list[Entry], steps: Mapping[str, list[An
 
 def _texts(results: Results, said: list[beside.Said], examples: Mapping[str, Example]) -> dict[str, Any]:
     prompt = str(results["study"].get("prompt") or "")
-    lengths, in_characters = beside.lengths(said)
+    rows, in_characters = lengths.lengths(said)
     return {
         "beside": beside.side_by_side(said, examples, prompt, summary.primary(results) in summary.LOWER_IS_BETTER),
-        "limit": beside.CHARACTERS, "lengths": figures.boxes(lengths), "in_characters": in_characters,
+        "row_metric": beside.row_metric(summary.primary(results), [p for one in said for p in one.predictions]),
+        "limit": beside.CHARACTERS, "lengths": figures.boxes(rows), "in_characters": in_characters,
     }
 
 
@@ -137,17 +138,7 @@ def _home(folder: Path, e: Entry) -> Path:
 
 def _said(folder: Path, e: Entry, metric: str, torn: list[str]) -> beside.Said:
     predictions = [from_json(Prediction, line) for line in _lines(_home(folder, e) / "predictions.jsonl", torn)]
-    return beside.Said(e.name, e.mark, predictions, _values(metric, predictions))
-
-
-def _values(metric: str, predictions: list[Prediction]) -> Mapping[str, float]:
-    """Group -> score on the primary metric; empty where it is no mean over groups."""
-    try:
-        from .score import scores
-    except ImportError:
-        return {}
-    found = scores(predictions, (metric,))[0]
-    return dict(zip(dict.fromkeys(p.group for p in predictions), found.values)) if found.values else {}
+    return beside.Said(e.name, e.mark, predictions, beside.row_values(metric, predictions))
 
 
 def _lines(path: Path, torn: list[str]) -> list[Any]:

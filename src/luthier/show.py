@@ -11,6 +11,7 @@ from typing import Any
 
 from rich import progress as bars
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .report import table, verdict_lines
@@ -60,7 +61,7 @@ def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
     head, *lines = table(found)
     drawn = Table(*head)
     for line in lines:
-        drawn.add_row(*line)
+        drawn.add_row(*map(escape, line))
     console.print(drawn)
     for line in verdict_lines(found):
         console.print(line, markup=False, highlight=False)
@@ -96,6 +97,6 @@ def rows(found: Sequence[Mapping[str, Any]], as_json: bool, whole: Any = None) -
         return DONE
     drawn = Table(*found[0])
     for record in found:
-        drawn.add_row(*(str(value) for value in record.values()))
+        drawn.add_row(*(escape(str(value)) for value in record.values()))
     Console().print(drawn)
     return DONE

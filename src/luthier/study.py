@@ -253,7 +253,11 @@ def pairs(trials: Sequence[Mapping[str, Any]], primary: str) -> list[tuple[str, 
     done = [t for t in trials if t["status"] == "done"]
     if not done:
         return []
-    best = max(done, key=lambda t: t["metrics"][primary]["mean"])
+    by_method: dict[str, list[float]] = {}
+    for trial in done:
+        by_method.setdefault(trial["method"], []).append(trial["metrics"][primary]["mean"])
+    winner = max(by_method, key=lambda m: sum(by_method[m]) / len(by_method[m]))
+    best = max((t for t in done if t["method"] == winner), key=lambda t: t["metrics"][primary]["mean"])
     anchors = [best, *(t for word in ("full", "lora") for t in done if t["method"].split("(")[0] == word)]
     found: list[tuple[str, str]] = []
     for anchor in anchors:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from luthier import charts, pages, report
 from luthier.errors import Damaged, UserError
-from luthier.pages import beside, humane, summary
+from luthier.metrics import METRICS
+from luthier.pages import beside, humane, lengths, summary
 from luthier.records import Prediction
 
 HOSTILE = '</script><script>alert(1)</script><img src="http://evil.example/x.png" onerror=alert(2)>|`x`\n# not a heading\n![p](http://evil.example/p)'
@@ -364,7 +365,7 @@ def test_table_has_a_header_and_every_trial() -> None:
     assert rows[-1][0] == METHODS[4] and rows[-1][-1] == "failed"
 
 
-@pytest.mark.parametrize("status", ["failed", "refused", "diverged"])
+@pytest.mark.parametrize("status", ["failed", "refused", "diverged", "unfinished"])
 def test_a_study_without_a_finished_trial_still_reports(tmp_path: Path, status: str) -> None:
     facts = results()
     facts["verdicts"] = []
@@ -443,15 +444,30 @@ def test_picks_are_the_rows_they_claim() -> None:
     assert next(r.id for r in flipped.rows if r.picks["top"] == 0) == "z"
 
 
+def test_rows_carry_the_metric_of_the_shelf() -> None:
+    said = [prediction("x", "a b"), prediction("y", "")]
+    rouge = METRICS["rouge1"]()
+    assert beside.row_values("rouge1", said) == {p.id: rouge.pair(p.prediction, "a b c") for p in said}
+    assert beside.row_values("rouge1", said)["x"] > beside.row_values("rouge1", said)["y"] == 0.0
+    assert beside.row_values("a metric nobody has", said) == {} and beside.row_values("rouge1", []) == {}
+
+
+def test_labels_fall_back_to_right_or_wrong() -> None:
+    said = [Prediction(i, i, i, ("x",), 0, 1.0, {"x": 0.6, "y": 0.4}) for i in "xy"]
+    assert beside.row_metric("macro_f1", said) == "accuracy"
+    assert beside.row_values("macro_f1", said) == {"x": 1.0, "y": 0.0}
+    assert beside.row_metric("rouge1", said) == "rouge1"
+
+
 def test_lengths_count_words_and_characters() -> None:
-    assert beside.length("#Person1# doesn't know, well-known.") == 4
-    assert beside.length("房间很大，wifi 好。") == 6
-    rows, in_characters = beside.lengths(
+    assert lengths.length("#Person1# doesn't know, well-known.") == 4
+    assert lengths.length("房间很大，wifi 好。") == 6
+    rows, in_characters = lengths.lengths(
         [beside.Said("a", 0, [prediction("x", "one two"), prediction("y", "one two three four")], {})]
     )
     assert not in_characters and rows[0].five == (3.0,) * 5 and rows[1].five[2] == 3.0
     chinese = [Prediction("x", "x", "好", ("房间宽敞",), 1, 1.0)]
-    assert beside.lengths([beside.Said("a", 0, chinese, {})])[1]
+    assert lengths.lengths([beside.Said("a", 0, chinese, {})])[1]
 
 
 def test_shown_fields_follow_the_prompt() -> None:

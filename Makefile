@@ -1,0 +1,31 @@
+# demo  the whole story      test  the fast suite      bench  side by side      check  style      size  lines of code
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test bench check size
+
+.venv/ready: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/ready-test: .venv/ready requirements-test.lock
+	$(BIN)/python -m pip install --quiet -r requirements-test.lock
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/luthier demo
+
+test: .venv/ready-test
+	$(BIN)/python -m pytest
+
+bench: .venv/ready-test
+	$(BIN)/python bench/lab.py
+
+check: .venv/ready-test
+	$(BIN)/ruff check src tests bench
+	$(BIN)/python -m pytest tests/house
+
+size:
+	@find src -name '*.py' | xargs wc -l | sort -n | tail -50

@@ -1,0 +1,175 @@
+"""How sure a figure is: resampling and exchanging groups, exact tests, corrections, and what a sample can show.
+
+A metric is a `value` of sums over rows, so all of this works on sums per group. Shapes: G groups, T trials on the
+same groups, C columns of the metric's tally. A group (the three references of one dialogue, the questions on one
+text) is drawn as a whole, because its rows are not independent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import UserError
+
+Array = npt.NDArray[np.float64]
+Value = Callable[[Array], Array]
+"""(..., C) -> (...)"""
+
+CELLS = 1 << 22
+"""Most numbers of one portion of draws (32 MB)."""
+
+ROUNDING = 1e-10
+"""Two figures nearer than this are the same one, added up in another order."""
+
+FEW_DIFFER = 10
+"""With fewer groups than this that differ, resampling cannot know how rarely the others might."""
+
+
+def group_sums(rows_RC: Array, groups: Sequence[int], count: int) -> Array:
+    """Tallied rows and the group number of each -> (G, C)."""
+    sums = np.zeros((count, rows_RC.shape[1]))
+    np.add.at(sums, np.asarray(groups), rows_RC)
+    return sums
+
+
+def bootstrap(sums_GTC: Array, value: Value, draws: int, seed: int) -> Array:
+    """(draws, T): the metric on groups drawn with replacement, the same groups for all trials of a draw.
+
+    Source: Field and Welsh 2007, "Bootstrapping clustered data", section 3 (whole clusters are drawn).
+    """
+    groups, trials, columns = sums_GTC.shape
+    rng, flat, found = np.random.default_rng(seed), sums_GTC.reshape(groups, -1), []
+    for size in _portions(draws, max(groups, trials * columns)):
+        drawn = rng.integers(groups, size=(size, groups)) + groups * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * groups).reshape(size, groups)
+        found.append(value((times.astype(np.float64) @ flat).reshape(size, trials, columns)))
+    return np.concatenate(found)
+
+
+def interval(drawn: Array, measured: float, level: float = 0.95) -> tuple[float, float]:
+    """The middle `level` of the draws (percentile interval), widened to hold what was measured.
+
+    Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
+    """
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return min(float(low), measured), max(float(high), measured)
+
+
+def swap_tests(sums_GTC: Array, value: Value, pairs: Sequence[tuple[int, int]], draws: int, seed: int) -> list[float]:
+    """Two-sided p of each pair of trials: how often exchanging the two in random groups separates them as far.
+
+    For a mean over rows this is the sign-flip permutation test of the groups' differences. The draw that was
+    observed counts as one, so that p is never 0.
+
+    Source: Noreen 1989, "Computer-Intensive Methods for Testing Hypotheses", section 2.1; Phipson and Smyth 2010,
+        "Permutation P-values Should Never Be Zero", section 3.
+    """
+    groups, trials, columns = sums_GTC.shape
+    rng, flat, whole_TC = np.random.default_rng(seed), sums_GTC.reshape(groups, -1), sums_GTC.sum(axis=0)
+    measured = value(whole_TC)
+    as_far = [1] * len(pairs)
+    for size in _portions(draws, max(groups, trials * columns)):
+        swapped = rng.integers(2, size=(size, groups), dtype=np.int8).astype(np.float64)
+        moved = (swapped @ flat).reshape(size, trials, columns)
+        for i, (a, b) in enumerate(pairs):
+            exchanged = moved[:, b] - moved[:, a]
+            apart = np.abs(value(whole_TC[a] + exchanged) - value(whole_TC[b] - exchanged))
+            as_far[i] += int(np.sum(apart >= abs(measured[a] - measured[b]) - ROUNDING))
+    return [n / (draws + 1) for n in as_far]
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Exact two-sided p where a alone was right `only_a` times and b alone `only_b` times.
+
+    Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions", in its
+        exact binomial form.
+    """
+    differ = only_a + only_b
+    term = tail = 1
+    for i in range(min(only_a, only_b)):
+        term = term * (differ - i) // (i + 1)
+        tail += term
+    return min(1.0, 2 * tail / 2**differ)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p values corrected for how many there are, in their order.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure", section 3.
+    """
+    corrected, floor = [0.0] * len(p), 0.0
+    for rank, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        floor = max(floor, min(1.0, (len(p) - rank) * p[i]))
+        corrected[i] = floor
+    return corrected
+
+
+def equivalent(low: float, high: float, margin: float, differing: int, groups: int) -> bool:
+    """Whether the 90 % interval [low, high] of a difference shows that it is below the margin, at the 5 % level.
+
+    Where hardly any of the groups differ, resampling sees no spread at all: then up to 3 / groups of the cases may
+    behave in a way that was not seen (at 95 %), and the interval is widened by that.
+
+    Source: Schuirmann 1987, "A comparison of the two one-sided tests procedure and the power approach", section 2;
+        Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?", the rule of three.
+    """
+    unseen = 3 / groups if differing < FEW_DIFFER else 0.0
+    return -margin <= low - unseen and high + unseen <= margin
+
+
+def paired_sd(values_a: Sequence[float], values_b: Sequence[float]) -> float:
+    """Standard deviation of the groups' differences.
+
+    Raises:
+        UserError: not the same number of groups, or fewer than two.
+    """
+    if len(values_a) != len(values_b) or len(values_a) < 2:
+        raise UserError(
+            f"{len(values_a)} and {len(values_b)} values make no pairs with a spread.", "the same groups, at least two",
+            "score both trials on the same rows",
+        )
+    return float(np.std(np.subtract(values_a, values_b), ddof=1))
+
+
+def smallest_detectable(sd: float, groups: int, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The true difference that a paired test on so many groups finds with probability `power`.
+
+    (z of 1 − alpha/2 + z of power) · sd / √groups, with `sd` of the groups' differences (`paired_sd`), in its unit.
+
+    Raises:
+        UserError: no groups, or an sd that is negative or no number.
+    """
+    if groups < 1 or not sd >= 0 or not math.isfinite(sd):
+        raise UserError(f"groups={groups} and sd={sd} say nothing.", "groups >= 1, sd >= 0", "take them from a pilot run")
+    return (_z(1 - alpha / 2) + _z(power)) * sd / math.sqrt(groups)
+
+
+def groups_needed(difference: float, sd: float, margin: float, alpha: float = 0.05) -> float:
+    """Roughly the groups that settle the matter at 80 % power, if difference and spread stay: as a difference, or as
+    a tie within the margin, whichever is sooner. Infinite where neither can be."""
+    to_differ = _square((_z(1 - alpha / 2) + _z(0.8)) * sd, abs(difference))
+    to_tie = max(_square((_z(0.95) + _z(0.9)) * sd, margin - abs(difference)), _divided(3, margin))
+    return min(to_differ if sd else math.inf, to_tie)
+
+
+def _square(spread: float, distance: float) -> float:
+    return _divided(spread, distance) ** 2
+
+
+def _divided(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else math.inf
+
+
+def _portions(draws: int, width: int) -> Iterator[int]:
+    most = max(1, CELLS // width)
+    for done in range(0, draws, most):
+        yield min(most, draws - done)
+
+
+def _z(probability: float) -> float:
+    return NormalDist().inv_cdf(probability)
