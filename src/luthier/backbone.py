@@ -40,6 +40,7 @@ def _mask(*args: Any, **keywords: Any) -> Tensor:
     return eager_mask(*args, **(keywords | {"allow_is_bidirectional_skip": False}))
 
 
+transformers.utils.logging.disable_progress_bar()  # loading a shard is no long work, and our bars are on the same stream
 AttentionInterface.register(INTERFACE, attention)
 AttentionMaskInterface.register(INTERFACE, _mask)
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from . import files
 from .backbone import Backbone
 from .delta import Delta
-from .errors import DataError
+from .errors import DataError, Refused
 from .records import Budget, Example, dumps
 
 WINDOW = 50
@@ -144,8 +144,11 @@ def uses_head(backbone: Backbone, task: Any) -> bool:
     """Classes are read from a trained head on encoders, from label words elsewhere, unless the task says."""
     if task.kind != "label":
         return False
-    head = getattr(task, "head", None)
-    return backbone.kind == "encoder" if head is None else head
+    if task.head is None:
+        return backbone.kind == "encoder"
+    if task.head is False and backbone.kind == "encoder":
+        raise Refused(f"{backbone.name} is an encoder and does not write label words.", "a class head", "leave head=False out")
+    return task.head
 
 
 def input_limit(backbone: Backbone, budget: Budget) -> int:

@@ -26,6 +26,8 @@ from .train import class_logits, label_logits
 
 ROWS = 64
 """Rows decoded together: enough to amortise reading the weights, few enough for their keys and values."""
+TOKENS = 12_288
+"""Padded input tokens encoded together: bounds the attention scores of long inputs."""
 LEAVE = 8
 """Ended rows leave when they are more than one in `LEAVE`: selecting rows copies the keys and values of the rest."""
 
@@ -50,7 +52,7 @@ def predict(
     order = sorted(range(len(made)), key=lambda r: -len(made.inputs[r]))
     by_class = task.kind == "label"
     with torch.inference_mode(), attach(backbone.model, delta) as call:
-        for rows in chunks(made, order, ROWS, most_tokens=ROWS * 512):
+        for rows in chunks(made, order, ROWS, TOKENS):
             started = time.perf_counter()
             if by_class:
                 said = _classes(backbone, delta, task, made, rows)

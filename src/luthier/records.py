@@ -109,7 +109,7 @@ class Budget:
     steps: int | None = None
     batch_size: int = 16
     """Examples per optimiser step."""
-    batch_tokens: int = 8192
+    batch_tokens: int = 4096
     """Padded tokens per forward pass; larger batches are accumulated, which changes no result."""
     max_input_tokens: int = 512
     """Longer inputs are cut, and counted; the model's own limit may be lower."""

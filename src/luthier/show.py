@@ -17,6 +17,8 @@ from rich.table import Table
 from .report import table, verdict_lines
 
 DONE = 0
+WIDE = 150
+"""Columns of a table that goes to a file or a pipe."""
 
 
 class Progress:
@@ -59,10 +61,12 @@ def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
     """The table and the verdicts of a study."""
     console = Console()
     head, *lines = table(found)
+    primary = found["study"].get("primary")
     drawn = Table(*head)
     for line in lines:
-        drawn.add_row(*map(escape, line))
-    console.print(drawn)
+        # Only the primary metric keeps its interval here; the report has them all.
+        drawn.add_row(*(escape(c if h == primary else c.split(" [")[0]) for h, c in zip(head, line)))
+    (console if console.is_terminal else Console(width=WIDE)).print(drawn)
     for line in verdict_lines(found):
         console.print(line, markup=False, highlight=False)
     for trial in found["trials"]:

@@ -145,7 +145,7 @@ def smallest_detectable(sd: float, groups: int, alpha: float = 0.05, power: floa
         UserError: no groups, or an sd that is negative or no number.
     """
     if groups < 1 or not sd >= 0 or not math.isfinite(sd):
-        raise UserError(f"groups={groups} and sd={sd} say nothing.", "groups >= 1, sd >= 0", "take them from a pilot run")
+        raise UserError(f"groups={groups}, sd={sd} say nothing.", "groups >= 1, sd >= 0", "take them from a pilot run")
     return (_z(1 - alpha / 2) + _z(power)) * sd / math.sqrt(groups)
 
 

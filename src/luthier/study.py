@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import random
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,21 @@ class Study:
         run_trials(prepared, tell)
         return finish(Path(self.out))
 
+    def command(self) -> str:
+        """The same study as words on a command line."""
+        methods = self.methods if isinstance(self.methods, str) else ", ".join(map(repr, self.methods))
+        name = self.backbone if isinstance(self.backbone, str) else self.backbone.name
+        words = ["luthier", "compare", name, str(self.data), methods]
+        for field in ("task", "prompt", "answer", "train_rows", "test_rows"):
+            if getattr(self, field) is not None:
+                words += [f"--{field.replace('_', '-')}", str(getattr(self, field))]
+        for field in ("epochs", "steps", "batch_size"):
+            if getattr(self.budget, field) != getattr(Budget(), field):
+                words += [f"--{field.replace('_', '-')}", f"{getattr(self.budget, field):g}"]
+        words += ["--seeds", str(self.seeds)] if self.seeds != 1 else []
+        words += ["--precision", self.precision] if self.precision != "auto" else []
+        return shlex.join([*words, "--out", str(self.out)])
+
     def plan(self) -> Prepared:
         """Everything that is decided before anything is written or trained."""
         return prepare(self, resume=True)
@@ -114,7 +130,7 @@ def prepare(study: Study, resume: bool) -> Prepared:
         for seed in range(study.seeds) for method in methods if method.trains or seed == 0
     ]
     facts = {
-        "name": Path(study.out).name, "backbone": whole.facts(), "task": task.word, "task_spelled": repr(task),
+        "name": Path(study.out).name, "command": study.command(), "backbone": whole.facts(), "task": task.word, "task_spelled": repr(task),
         "data": {"source": table.source, "synthetic": table.synthetic, "fingerprint": mark,
                  "rows": {s: len(e) for s, e in splits.items()}, "notes": notes},
         "prompt": task.prompt, "budget": to_json(study.budget), "methods": [repr(m) for m in methods],

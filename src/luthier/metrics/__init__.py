@@ -4,7 +4,7 @@ through the entry point group `luthier.metrics`. Nothing here needs torch."""
 from __future__ import annotations
 
 from ..spell import shelf
-from .classify import Accuracy, Mcc, MacroF1
+from .classify import Accuracy, MacroF1, Mcc
 from .exact import F1, ExactMatch
 from .metric import Array, Metric, RowMetric
 from .rouge import Rouge1, Rouge2, RougeL, RougeLsum
@@ -12,6 +12,6 @@ from .rouge import Rouge1, Rouge2, RougeL, RougeLsum
 METRICS = shelf("metrics", (Rouge1, Rouge2, RougeL, RougeLsum, ExactMatch, F1, Accuracy, MacroF1, Mcc))
 
 __all__ = [
-    "F1", "METRICS", "Accuracy", "Array", "ExactMatch", "MacroF1", "Mcc", "Metric", "Rouge1", "Rouge2", "RougeL", "RougeLsum",
-    "RowMetric",
+    "F1", "METRICS", "Accuracy", "Array", "ExactMatch", "MacroF1", "Mcc", "Metric", "Rouge1", "Rouge2", "RougeL",
+    "RougeLsum", "RowMetric",
 ]

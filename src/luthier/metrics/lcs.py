@@ -11,10 +11,8 @@ from collections.abc import Iterator, Sequence
 
 def lcs_length(a: Sequence[str], b: Sequence[str]) -> int:
     """Number of tokens of the longest common subsequence."""
-    row = (1 << len(a)) - 1
-    for row in _rows(a, b):
-        pass
-    return len(a) - row.bit_count()
+    *_, last = ((1 << len(a)) - 1, *_rows(a, b))
+    return len(a) - last.bit_count()
 
 
 def lcs_places(a: Sequence[str], b: Sequence[str]) -> set[int]:

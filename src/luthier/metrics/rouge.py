@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar
 
 from .lcs import lcs_length, lcs_places
@@ -48,7 +49,7 @@ class Rouge2(RowMetric):
 
     def pair(self, prediction: str, reference: str) -> float:
         said, wanted = tokens(prediction), tokens(reference)
-        return _overlap(list(zip(said, said[1:])), list(zip(wanted, wanted[1:])))
+        return _overlap(list(pairwise(said)), list(pairwise(wanted)))
 
 
 class RougeL(RowMetric):

@@ -38,6 +38,8 @@ class Classify:
     """As the data spells them; collected from train by `with_labels`."""
     segments: tuple[str, ...] = ()
     """The one or two columns an encoder reads; empty: it reads the whole prompt as one."""
+    head: bool | None = None
+    """True trains a class head, False reads label words; None: a head on encoders, words elsewhere."""
     words: tuple[str, ...] = ()
     """How a language model says each of `labels`, in the same order; `with_labels` fills in the labels themselves."""
 
