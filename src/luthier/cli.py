@@ -15,6 +15,7 @@ from typing import Any
 
 from . import __version__
 from .errors import Damaged, UserError
+from .machine import share_cores
 
 DONE, OUR_FAULT, USER_FAULT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -25,6 +26,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     options = parser().parse_args(words)
     signal.signal(signal.SIGTERM, _interrupt)
+    share_cores()
     try:
         return options.verb(options)
     except UserError as fault:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,9 @@ def test_published_means(lab: list[dict[str, str]], column: str) -> None:
 def test_texts_of_several_lines(shared_data: Path) -> None:
     lines = (shared_data / "mts_dialog" / "dev.jsonl").read_text(encoding="utf-8").splitlines()
     dialogues = [json.loads(line)["dialogue"] for line in lines]
-    pairs = [(a, b) for a, b in zip(dialogues, dialogues[1:]) if "\n" in a + b and (a + b).isascii() and len(a + b) < 1500]
-    assert len(pairs) > 20
-    for prediction, reference in pairs[:40]:
+    short = [d for d in dialogues if "\n" in d and d.isascii() and len(d) < 750]
+    assert len(short) > 40
+    for prediction, reference in pairwise(short[:40]):
         agree(prediction, reference)
 
 

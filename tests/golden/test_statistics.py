@@ -172,11 +172,10 @@ def test_studies_of_the_lab_with_shuffled_columns(shared_data: Path) -> None:
         rows = list(csv.DictReader(file))
     columns = ["instruct_model_summaries", "peft_model_summaries", "original_model_summaries"]
     metric = METRICS["rouge1"]()
+    wanted, groups = [r["human_baseline_summaries"] for r in rows], [i // 3 for i in range(len(rows))]
     full, lora, untuned = (
-        metric.tally([Prediction("", "", r[c], (r["human_baseline_summaries"],), 0, 0.0) for r in rows]) for c in columns
+        statistics.group_sums(metric.tally(labelled([r[c] for r in rows], wanted)), groups, 500) for c in columns
     )
-    groups = [i // 3 for i in range(len(rows))]
-    full, lora, untuned = (statistics.group_sums(t, groups, 500) for t in (full, lora, untuned))
     null = planted = 0
     for seed in range(40):
         coin = np.random.default_rng(seed).random(500)[:, None]

@@ -22,11 +22,12 @@ ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 ORACLE = RougeScorer(list(ROUGE), use_stemmer=True)
 STEMMER = PorterStemmer()
 
-FEW_WORDS = st.lists(st.sampled_from(["the", "cat", "cats", "runs", "running", "a", ".", "\n", "3", "Dogs"]), max_size=25)
+WORDS = ("the", "cat", "cats", "runs", "running", "a", ".", "\n", "3", "Dogs")
+FEW_WORDS = st.lists(st.sampled_from(WORDS), max_size=25)
 ENGLISH = FEW_WORDS.map(" ".join) | st.text(st.characters(codec="ascii"), max_size=40)
 CHINESE = st.text(st.sampled_from("我们在北京天气好 ，。abA1\n"), max_size=25)
 LETTERS = st.lists(st.sampled_from("abcd"), max_size=30)
-ENDINGS = ("", "ies", "ied", "eed", "ing", "ed", "alli", "logi", "fulli", "y", "ization", "ement", "ion", "e", "ll", "biliti")
+ENDINGS = ("", "ies", "ied", "eed", "ing", "ed", "alli", "logi", "fulli", "y", "ization", "ement", "ion", "e", "ll")
 
 
 @given(ENGLISH, ENGLISH)
@@ -85,8 +86,8 @@ def test_longest_common_subsequence(a: list[str], b: list[str]) -> None:
 @settings(deadline=None)
 def test_longest_common_run(a: list[str], b: list[str]) -> None:
     a_text, b_text = "".join(a), "".join(b)
-    plain = max((len(a_text[i:j]) for i in range(len(a)) for j in range(i, len(a) + 1) if a_text[i:j] in b_text), default=0)
-    assert longest_run(a, b) == plain
+    pieces = (a_text[i:j] for i in range(len(a)) for j in range(i, len(a) + 1))
+    assert longest_run(a, b) == max((len(piece) for piece in pieces if piece in b_text), default=0)
 
 
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from("xyz")), min_size=1, max_size=30))
@@ -96,7 +97,9 @@ def test_class_metrics_are_scikit_learns(rows: list[tuple[str, str]]) -> None:
     found = {s.metric: s for s in scores(predictions(said, wanted), ["macro_f1", "mcc"], draws=5)}
     oracle = f1_score(wanted, said, average="macro", labels=sorted(set(wanted)))
     assert found["macro_f1"].mean == pytest.approx(oracle)
-    if set(said) <= set(wanted):
+    if len(set(wanted)) == 1:
+        assert found["mcc"].mean == 0
+    elif set(said) <= set(wanted):
         assert found["mcc"].mean == pytest.approx(matthews_corrcoef(wanted, said))
 
 

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from ..errors import UserError
+from ..machine import share_cores
 
 DONE, OUR_FAULT, USER_FAULT, STOPPED = 0, 1, 2, 130
 
@@ -40,6 +41,7 @@ class Workers:
     def __enter__(self) -> Workers:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._errors: IO[str] = self.log.open("a", encoding="utf-8")
+        share_cores()
         environment = os.environ | {"TOKENIZERS_PARALLELISM": "false", "PYTHONIOENCODING": "utf-8"}
         if self.threads:
             environment["OMP_NUM_THREADS"] = str(self.threads)
