@@ -77,6 +77,12 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("methods", metavar="METHOD")
     _study_options(train)
 
+    _file_verbs(verb)
+    return root
+
+
+def _file_verbs(verb: Callable[[str, str, Verb], argparse.ArgumentParser]) -> None:
+    """The verbs that work on what is already there."""
     predict = verb("predict", "answer with a trained method", _predict)
     predict.add_argument("trial", metavar="TRIAL", help="a trial's folder")
     predict.add_argument("data", metavar="DATA", nargs="?", help="rows to answer (the test split where there are several)")
@@ -111,7 +117,6 @@ def parser() -> argparse.ArgumentParser:
     convert = verb("convert", "turn pickled weights into safetensors, in a restricted process", _convert)
     convert.add_argument("folder", metavar="FOLDER")
     convert.add_argument("--out", required=True)
-    return root
 
 
 def _study_options(sub: argparse.ArgumentParser) -> None:
@@ -126,6 +131,7 @@ def _study_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seeds", type=int, default=1, help="seeds per method")
     sub.add_argument("--train-rows", type=int, help="draw this many training rows")
     sub.add_argument("--test-rows", type=int, help="draw this many test rows")
+    sub.add_argument("--dev-rows", type=int, help="development rows of each evaluation (default 200)")
     sub.add_argument("--search", action=argparse.BooleanOptionalAction, default=None,
                      help="search learning rates (not available yet; --no-search takes each card's default)")
     sub.add_argument("--out", help="folder of the study (default: a new one under runs/)")
@@ -178,7 +184,7 @@ def study_of(options: argparse.Namespace) -> Any:
     from .records import Budget
     from .study import Study
 
-    chosen = {"epochs": options.epochs, "steps": options.steps, "batch_size": options.batch_size}
+    chosen = {name: getattr(options, name) for name in ("epochs", "steps", "batch_size", "dev_rows")}
     return Study(
         options.backbone, options.data, "zero_shot, full, lora" if options.methods is None else options.methods,
         Budget(**{k: v for k, v in chosen.items() if v is not None}), options.task, options.prompt, options.answer,
@@ -220,11 +226,10 @@ def _demo(options: argparse.Namespace) -> int:
     from .records import Budget
     from .study import Study
 
-    out = options.out or free_folder("demo")
     methods = "zero_shot, full, lora(rank=16), bitfit(everywhere=True), prompt(tokens=20)"
-    print(f'The same as: luthier compare seedling-t5 dialogues "{methods}" --train-rows 480 --test-rows 80 --epochs 3 --out {out}',
-          file=sys.stderr)
-    study = Study("seedling-t5", "dialogues", methods, Budget(epochs=3.0), train_rows=480, test_rows=80, out=out)
+    study = Study("seedling-t5", "dialogues", methods, Budget(epochs=2.0, dev_rows=60), train_rows=320, test_rows=60,
+                  out=options.out or free_folder("demo"))
+    print(f"The same as: {study.command()}", file=sys.stderr)
     return _run(study, options)
 
 

@@ -7,7 +7,6 @@ and time, starts isolated from the user's site packages path, and writes tensors
 from __future__ import annotations
 
 import resource
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +40,7 @@ def convert(folder: Path, out: Path) -> list[Path]:
         _index(out, written)
     for companion in sorted(folder.iterdir()):
         if companion.suffix in COMPANIONS and not companion.name.endswith(".index.json"):
-            shutil.copyfile(companion, out / companion.name)
+            files.write_bytes(out / companion.name, companion.read_bytes())
             written.append(out / companion.name)
     return written
 

@@ -123,8 +123,9 @@ def verdicts(
         means = metric.value(sums.sum(axis=0))
         for (a, b), (i, j), corrected in zip(wanted, places, p):
             differing = int(np.any(sums[:, i] != sums[:, j], axis=1).sum())
-            pair = _Pair(metric.word, a, b, float(means[i] - means[j]), drawn[:, i] - drawn[:, j], corrected, differing)
-            found.append(pair.verdict(margin, rows, LEVEL / len(wanted), one_seed))
+            apart = float(means[i] - means[j]), drawn[:, i] - drawn[:, j]
+            pair = _Pair(metric.word, a, b, *apart, corrected, len(wanted), differing)
+            found.append(pair.verdict(rows, margin, one_seed))
     return found
 
 
@@ -232,10 +233,12 @@ class _Pair:
     drawn: Array
     """The difference in each bootstrap draw."""
     p: float
+    comparisons: int
+    """For which p was corrected."""
     differing: int
     """Groups in which the two are not equal."""
 
-    def verdict(self, margin: float, rows: _Rows, alpha: float, one_seed: bool) -> Verdict:
+    def verdict(self, rows: _Rows, margin: float, one_seed: bool) -> Verdict:
         low, high = statistics.interval(self.drawn, self.difference)
         narrow = statistics.interval(self.drawn, self.difference, 0.90)
         word = "cannot tell"
@@ -244,7 +247,7 @@ class _Pair:
         elif statistics.equivalent(*narrow, margin, self.differing, rows.count):
             word = "tie"
         sd = float(self.drawn.std()) * rows.count**0.5
-        needed = statistics.groups_needed(self.difference, sd, margin, alpha)
+        needed = statistics.groups_needed(self.difference, sd, margin, LEVEL / self.comparisons)
         said = self._sentence(word, (low, high), margin, rows, needed - rows.count)
         sentence = {language: said[language] + ONE_SEED[language] * one_seed for language in said}
         return Verdict(self.metric, self.a, self.b, self.difference, low, high, self.p, word, sentence)
@@ -263,6 +266,10 @@ class _Pair:
             }
         if word == "cannot tell":
             hope, hope_zh = _hope(more, unit, unit_zh)
+            if ends[0] > 0 or ends[1] < 0:  # the interval alone would say otherwise
+                p, tests = f"{self.p:.2f}", self.comparisons
+                hope = f"It may still be chance: p = {p}, corrected for the number of comparisons ({tests:,}). {hope}"
+                hope_zh = f"这仍可能出于偶然：p = {p}，已按比较次数（{tests:,}）校正。{hope_zh}"
             return {
                 "en": f"{rows.count:,} {unit} cannot tell {a} and {b} apart on {metric}: {en}. {hope}",
                 "zh": f"仅凭 {rows.count:,} {unit_zh}，无法分辨 {a} 与 {b} 在 {metric} 上的高下：相差 {zh}。{hope_zh}",
@@ -290,7 +297,8 @@ def _points(fraction: float, sign: bool = True) -> str:
 
 
 def _p_values(metric: Metric, sums: Array, places: Sequence[tuple[int, int]], seed: int) -> list[float]:
-    if metric.binary and np.isin(sums[..., 0], (0, 1)).all() and (sums[..., 1] == 1).all():
+    # of right and wrong rows all exchanges can be counted, which is McNemar's test
+    if metric.per_row and np.isin(sums[..., 0], (0, 1)).all() and (sums[..., 1] == 1).all():
         right = sums[..., 0] == 1
         return [
             statistics.mcnemar(int((right[:, i] & ~right[:, j]).sum()), int((right[:, j] & ~right[:, i]).sum()))

@@ -85,7 +85,7 @@ class Study:
         for field in ("task", "prompt", "answer", "train_rows", "test_rows"):
             if getattr(self, field) is not None:
                 words += [f"--{field.replace('_', '-')}", str(getattr(self, field))]
-        for field in ("epochs", "steps", "batch_size"):
+        for field in ("epochs", "steps", "batch_size", "dev_rows"):
             if getattr(self.budget, field) != getattr(Budget(), field):
                 words += [f"--{field.replace('_', '-')}", f"{getattr(self.budget, field):g}"]
         words += ["--seeds", str(self.seeds)] if self.seeds != 1 else []
@@ -146,7 +146,7 @@ def check_numbers(study: Study) -> None:
     for name, value, least in (("train_rows", study.train_rows, 1), ("test_rows", study.test_rows, 1), ("seeds", study.seeds, 1)):
         if value is not None and value < least:
             raise UserError(f"{name} is {value}.", f"{least} or more", f"set it to at least {least}")
-    for name, least in (("epochs", 0), ("batch_size", 0), ("max_input_tokens", 7), ("max_answer_tokens", 1)):
+    for name, least in (("epochs", 0), ("batch_size", 0), ("dev_rows", 0), ("max_input_tokens", 7), ("max_answer_tokens", 1)):
         if getattr(study.budget, name) <= least:
             raise UserError(f"{name} is {getattr(study.budget, name)}.", f"more than {least}", "raise it")
     if study.budget.steps is not None and study.budget.steps < 1:

@@ -55,6 +55,13 @@ def test_permutation_counts_ties_of_discrete_values() -> None:
     assert found == pytest.approx(exact.pvalue, abs=0.015)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_permutation_is_not_fooled_by_rounding(seed: int) -> None:
+    a, b = np.sort(np.random.default_rng(seed).random((2, 7)), axis=0)[::-1]
+    found = statistics.swap_tests(as_sums(a, b), MEAN, [(0, 1)], 20_000, 0)[0]
+    assert found == pytest.approx(2 / 2**7, abs=0.004), "a is ahead in all seven: 2 of 128 exchanges are as far apart"
+
+
 def test_interval_of_independent_rows_is_scipys() -> None:
     values = np.random.default_rng(2).beta(2, 5, 300)
     theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=8000, rng=0).confidence_interval

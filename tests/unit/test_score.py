@@ -117,11 +117,14 @@ def test_one_seed_speaks_of_models() -> None:
 
 
 def test_more_comparisons_need_more_evidence() -> None:
-    trials = {"a": flips(0.84), "b": flips(0.78), "c": flips(0.6), "d": flips(0.5)}
+    wanted = ["x"] * 200  # a alone is right 12 times, b alone 3 times
+    a, b = rows(["x"] * 197 + ["y"] * 3, wanted), rows(["y"] * 12 + ["x"] * 188, wanted)
+    trials = {"a": a, "b": b, "c": b}
     alone = verdicts(trials, ["accuracy"], pairs=[("a", "b")])[0]
-    among = next(v for v in verdicts(trials, ["accuracy"]) if (v.a, v.b) == ("a", "b"))
-    assert len(verdicts(trials, ["accuracy"])) == 6
-    assert among.p >= alone.p and among.difference == alone.difference
+    among = verdicts(trials, ["accuracy"])[0]
+    assert (alone.verdict, among.verdict) == ("better", "cannot tell")
+    assert (among.difference, among.p) == (alone.difference, pytest.approx(3 * alone.p))
+    assert "p = 0.11, corrected for the number of comparisons (3)" in among.sentence["en"]
 
 
 def test_rows_are_paired_by_id_not_by_place() -> None:

@@ -7,7 +7,10 @@ module only knows names and places: it needs nothing beyond the standard library
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
+from typing import Any
 
 NAMES: tuple[str, ...] = ("seedling-t5",)
 """The bases that are shipped."""
@@ -23,3 +26,24 @@ def folder(name: str) -> Path:
     if name not in NAMES:
         raise KeyError(f"there is no built-in base {name!r}; there are: {', '.join(NAMES)}")
     return Path(__file__).resolve().parent / name
+
+
+def facts() -> list[dict[str, Any]]:
+    """Name, path, kind, parameters and bytes of every built-in base, read from its own files."""
+    found = []
+    for name in NAMES:
+        place = folder(name)
+        config = json.loads((place / "config.json").read_text(encoding="utf-8"))
+        kind = "seq2seq" if config.get("is_encoder_decoder") else "causal" if "CausalLM" in str(config) else "encoder"
+        found.append({
+            "name": name, "path": str(place), "kind": kind, "parameters": _parameters(place / "model.safetensors"),
+            "bytes": sum(p.stat().st_size for p in place.iterdir() if p.is_file()),
+        })
+    return found
+
+
+def _parameters(weights: Path) -> int:
+    """Numbers in a safetensors file, from its header alone."""
+    with weights.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

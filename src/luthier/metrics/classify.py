@@ -27,7 +27,6 @@ class Accuracy(RowMetric):
     """
 
     word: ClassVar[str] = "accuracy"
-    binary: ClassVar[bool] = True
 
     def tally(self, predictions: Sequence[Prediction]) -> Array:
         _need_one_label(predictions)
@@ -42,7 +41,6 @@ class LabelCounts:
 
     family: ClassVar[str] = ""
     per_row: ClassVar[bool] = False
-    binary: ClassVar[bool] = False
 
     def tally(self, predictions: Sequence[Prediction]) -> Array:
         """(rows, 3·labels + 1): wanted, hit, said; the last column is whatever was said that is no label."""

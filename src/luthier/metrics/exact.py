@@ -29,7 +29,6 @@ class ExactMatch(RowMetric):
     """
 
     word: ClassVar[str] = "exact_match"
-    binary: ClassVar[bool] = True
     best_reference: ClassVar[bool] = True
 
     def pair(self, prediction: str, reference: str) -> float:

@@ -27,8 +27,6 @@ class Metric(Protocol):
     """A word that stands for several metrics; empty where there is none."""
     per_row: ClassVar[bool]
     """True: the mean of one value per row. False: only all rows together have a value."""
-    binary: ClassVar[bool]
-    """A row's value is 0 or 1."""
 
     def tally(self, predictions: Sequence[Prediction]) -> Array:
         """(rows, columns): numbers that may be added up over rows.
@@ -49,7 +47,6 @@ class RowMetric:
 
     family: ClassVar[str] = ""
     per_row: ClassVar[bool] = True
-    binary: ClassVar[bool] = False
     best_reference: ClassVar[bool] = False
     """Of several references a row takes the best value, else the mean over them."""
 
