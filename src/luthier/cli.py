@@ -116,7 +116,7 @@ def _file_verbs(verb: Callable[[str, str, Verb], argparse.ArgumentParser]) -> No
 
     convert = verb("convert", "turn pickled weights into safetensors, in a restricted process", _convert)
     convert.add_argument("folder", metavar="FOLDER")
-    convert.add_argument("--out", required=True)
+    convert.add_argument("--out", help="folder of the copy (default: FOLDER-safetensors)")
 
 
 def _study_options(sub: argparse.ArgumentParser) -> None:
@@ -329,7 +329,8 @@ def _convert(options: argparse.Namespace) -> int:
     folder = Path(options.folder)
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", "a folder with pickled weights", "check the path")
-    written = [str(p) for p in convert(folder, Path(options.out))]
+    out = Path(options.out) if options.out else folder.with_name(f"{folder.resolve().name}-safetensors")
+    written = [str(p) for p in convert(folder, out)]
     print(json.dumps({"files": written}) if options.json else "\n".join(written))
     return DONE
 

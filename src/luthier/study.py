@@ -17,6 +17,7 @@ from typing import Any
 from . import data as sources
 from . import files, tasks
 from .backbone import Backbone
+from .encode import plan
 from .engines.local import DONE, STOPPED, Workers
 from .errors import Damaged, UserError
 from .machine import environment
@@ -124,6 +125,7 @@ def prepare(study: Study, resume: bool) -> Prepared:
     for method in methods:
         fresh_delta(sketch, method, task, seed=0)
     whole = Backbone(name, study.precision) if isinstance(study.backbone, str) else study.backbone
+    plan(whole, task, splits["train"][:1], study.budget)  # a prompt that leaves no room for its row is refused here
     mark = hashlib.sha256(dumps([splits[s] for s in sorted(splits)]).encode("utf-8", "replace")).hexdigest()[:16]
     trials = [
         Trial(name, whole.precision, whole.fingerprint, repr(method), repr(task), study.budget, seed, mark)
@@ -244,7 +246,10 @@ def finish(folder: Path) -> dict[str, Any]:
     study = files.read_json(folder / "study.json")
     trials = [outcome(folder / name) for name in study["trials"]]
     said = {t["id"]: read_predictions(folder / t["id"]) for t in trials if t["status"] == "done"}
-    found = verdicts(said, study["metrics"], pairs=pairs(trials, study["primary"]), margin=study["margin"]) if len(said) > 1 else []
+    found = verdicts(
+        said, study["metrics"], pairs=pairs(trials, study["primary"]), margin=study["margin"],
+        one_seed=len(study["seeds"]) == 1,
+    ) if len(said) > 1 else []
     results = {"study": {k: v for k, v in study.items() if k != "environment"}, "trials": trials,
                "verdicts": to_json(found), "environment": study["environment"]}
     files.write_json(folder / "results.json", results)

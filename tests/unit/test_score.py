@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,9 @@ def test_more_comparisons_need_more_evidence() -> None:
     assert (alone.verdict, among.verdict) == ("better", "cannot tell")
     assert (among.difference, among.p) == (alone.difference, pytest.approx(3 * alone.p))
     assert "p = 0.11, corrected for the number of comparisons (3)" in among.sentence["en"]
+    sd = paired_sd([1] * 197 + [0] * 3, [0] * 12 + [1] * 188)
+    more = groups_needed(among.difference, sd, 0.01, 0.05 / 3) - 200
+    assert int(re.search("About ([0-9]+) more rows", among.sentence["en"])[1]) == pytest.approx(more, rel=0.15)
 
 
 def test_rows_are_paired_by_id_not_by_place() -> None:

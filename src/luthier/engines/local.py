@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from ..errors import UserError
 from ..machine import share_cores
@@ -28,7 +28,7 @@ DONE, OUR_FAULT, USER_FAULT, STOPPED = 0, 1, 2, 130
 
 
 class Workers:
-    """A worker process for the length of a `with` block.
+    """A worker process for the length of a `with` block, started by the first trial that needs it.
 
     Args:
         log: file that gets whatever a trial prints or warns.
@@ -37,32 +37,40 @@ class Workers:
 
     def __init__(self, log: Path, threads: int | None = None) -> None:
         self.log, self.threads = log, threads
+        self._started: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Workers:
+        return self
+
+    def _process(self) -> subprocess.Popen[str]:
+        if self._started is not None:
+            return self._started
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._errors: IO[str] = self.log.open("a", encoding="utf-8")
         share_cores()
         environment = os.environ | {"TOKENIZERS_PARALLELISM": "false", "PYTHONIOENCODING": "utf-8"}
         if self.threads:
             environment["OMP_NUM_THREADS"] = str(self.threads)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-            text=True, encoding="utf-8", env=environment,
-        )
-        return self
+        with self.log.open("a", encoding="utf-8") as errors:
+            self._started = subprocess.Popen(
+                [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                text=True, encoding="utf-8", env=environment,
+            )
+        return self._started
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        if self._started is None:
+            return
+        process = self._started
         if kind is not None:
-            self._process.terminate()
-        assert self._process.stdin and self._process.stdout, "opened with pipes"
-        self._process.stdin.close()
+            process.terminate()
+        assert process.stdin and process.stdout, "opened with pipes"
+        process.stdin.close()
         try:
-            self._process.wait(30)
+            process.wait(30)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._errors.close()
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
     def run(self, folder: Path) -> Iterator[dict[str, Any]]:
         """Run the trial in `folder`; yields its progress, and last `{"exit": code}`.
@@ -70,17 +78,18 @@ class Workers:
         Raises:
             UserError: the trial met a fault that is the user's to mend (a full disk); the study must stop.
         """
-        assert self._process.stdin and self._process.stdout, "opened with pipes"
-        self._process.stdin.write(json.dumps(str(folder)) + "\n")
-        self._process.stdin.flush()
-        for line in self._process.stdout:
+        process = self._process()
+        assert process.stdin and process.stdout, "opened with pipes"
+        process.stdin.write(json.dumps(str(folder)) + "\n")
+        process.stdin.flush()
+        for line in process.stdout:
             event = json.loads(line)
             if "user_error" in event:
                 raise UserError(*event["user_error"])
             yield event
             if "exit" in event:
                 return
-        yield {"exit": OUR_FAULT, "error": f"the worker process ended with {self._process.wait()}, see {self.log}"}
+        yield {"exit": OUR_FAULT, "error": f"the worker process ended with {process.wait()}, see {self.log}"}
 
 
 def serve() -> None:
