@@ -103,3 +103,76 @@ def backbone(family: str):
     model = FAMILIES[family]()
     kind = {"t5": "seq2seq", "bart": "seq2seq", "bert": "encoder", "roberta": "encoder"}.get(family, "causal")
     return Backbone.of(model, tokenizer(kind), f"tiny-{family}")
+
+
+# -- one small task for all of them -----------------------------------------------------------------------------------
+
+METHODS = (
+    "lora(rank=4)", "dora(rank=4)", "ia3", "bitfit(everywhere=True)", "layernorm", "bottleneck(size=8)", "prompt(tokens=5)",
+    "ptuning(tokens=5)", "prefix(tokens=5)", "full(learning_rate=0.001)", "peft('VERA', r=4, learning_rate=0.01)",
+)
+TEXTS = ("a b c", "d e f g h i", "j k", "l m n o p", "q r s t u v w x", "y z", "the cat sat", "dog ran", "b a d", "g o o d c a t")
+
+
+@cache
+def shared(family: str):
+    """One frozen backbone for many tests; every test that uses it leaves it bit for bit as it was."""
+    return backbone(family)
+
+
+def task(kind: str):
+    """Encoders choose a class, the others write two words."""
+    from luthier.tasks.classify import Classify
+    from luthier.tasks.summarise import Summarise
+
+    if kind == "encoder":
+        return Classify(prompt="{text}", answer="label", labels=("good", "bad"))
+    return Summarise(prompt="{text} :", answer="summary", max_new_tokens=8)
+
+
+def examples(kind: str):
+    from luthier.records import Example
+
+    def right(number: int, text: str) -> str:
+        return ("good", "bad")[number % 2] if kind == "encoder" else " ".join(text.split()[: 1 + number % 3])
+
+    return [Example(str(n), str(n), {"text": t}, (right(n, t),)) for n, t in enumerate(TEXTS)]
+
+
+def budget(**more):
+    from luthier.records import Budget
+
+    return Budget(**({"steps": 30, "batch_size": 5, "max_input_tokens": 40, "max_answer_tokens": 16} | more))
+
+
+def plan(bone):
+    """The tokens of the small task."""
+    from luthier import encode
+
+    return encode.plan(bone, task(bone.kind), examples(bone.kind), budget())
+
+
+def delta(bone, word: str, seed: int = 0, moved: float = 0.0):
+    """A method's delta with the head the task needs; `moved` adds noise of that size to all it trains."""
+    from luthier.methods import METHODS
+    from luthier.spell import parse
+    from luthier.trial import fresh_delta
+
+    made = fresh_delta(bone, parse(word, METHODS), task(bone.kind), seed)
+    noise = torch.Generator().manual_seed(seed + 1)
+    with torch.no_grad():
+        for parameter in made.trained().values() if moved else ():
+            parameter.add_(torch.randn(parameter.shape, generator=noise) * moved)
+    return made.eval()
+
+
+def scores(bone, made, rows=None, tokens=None):
+    """What the model says with a delta attached: logits at the label positions, or a head's logits."""
+    from luthier.delta import attach
+    from luthier.encode import Layout, collate
+    from luthier.train import class_logits, label_logits
+
+    tokens = tokens or plan(bone)
+    batch = collate(tokens, range(len(tokens)) if rows is None else rows, Layout.of(bone, made))
+    with torch.no_grad(), attach(bone.model, made):
+        return class_logits(bone, made, batch) if made.head is not None else label_logits(bone, batch)

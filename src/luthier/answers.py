@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ def predict(
         raise UserError("One of DATA and --text is needed.", 'DATA, or --text "…"', "name one of them")
     run, delta = open_trial(trial)
     examples = [single(run.task, text)] if text is not None else rows(run.task, source)
-    made = plan(run.backbone, run.task, examples, run.budget, run.shots())
+    filler = run.task.labels[0] if run.task.kind == "label" else "?"  # a plan wants an answer, a question has none
+    asked = [dataclasses.replace(e, references=(filler,)) for e in examples]
+    made = plan(run.backbone, run.task, asked, run.budget, run.shots())
     plain = run.decoding
     decoding = Decoding(plain.max_new_tokens, plain.min_new_tokens, beams, temperature)
     said = {p.id: p for p in predicted(run.backbone, delta, run.task, examples, made, decoding)}
@@ -43,8 +46,7 @@ def single(task: Any, text: str | None) -> Example:
     if len(columns) != 1:
         raise UserError(f"The prompt has the columns {', '.join(columns)}, one text cannot fill them.", "a file with these columns",
                         "write them into a jsonl file and name it as DATA")
-    reference = task.labels[0] if task.kind == "label" else "?"
-    return Example("text", "text", {columns[0]: text or ""}, (reference,))
+    return Example("text", "text", {columns[0]: text or ""}, ())
 
 
 def rows(task: Any, source: str | None) -> list[Example]:

@@ -165,19 +165,22 @@ def read_data(study: Study) -> tuple[dict[str, list[Example]], Any, Any]:
     for split in ("train", "dev", "test"):
         splits[split], more = tasks.examples(task, table.splits[split], split)
         notes = [*notes, *more]
-    splits["train"] = draw(splits["train"], study.train_rows)
-    splits["test"] = draw(splits["test"], study.test_rows)
     if task.kind == "label":
         task = tasks.with_labels(task, splits["train"], {s: splits[s] for s in ("dev", "test")})
+    splits["train"] = draw(splits["train"], study.train_rows, keep_labels=task.kind == "label")
+    splits["test"] = draw(splits["test"], study.test_rows)
     return splits, task, dataclasses.replace(table, notes=(*table.notes, *notes))
 
 
-def draw(examples: list[Example], rows: int | None) -> list[Example]:
-    """`rows` of them in their own order, always the same ones."""
+def draw(examples: list[Example], rows: int | None, keep_labels: bool = False) -> list[Example]:
+    """`rows` of them in their own order, always the same ones; `keep_labels` takes one of every label first."""
     if rows is None or rows >= len(examples):
         return examples
-    chosen = sorted(random.Random(0).sample(range(len(examples)), rows))
-    return [examples[i] for i in chosen]
+    order = random.Random(0).sample(range(len(examples)), len(examples))
+    if keep_labels:
+        firsts = {examples[i].references[0]: i for i in reversed(order)}
+        order.sort(key=lambda i: firsts[examples[i].references[0]] != i)
+    return [examples[i] for i in sorted(order[:rows])]
 
 
 def check_folder(prepared: Prepared, resume: bool) -> None:

@@ -1,0 +1,131 @@
+"""The verbs around a finished study."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import luthier as package
+from tests.story.conftest import BACKBONE, Told, dialogues, lines, shell, write_rows
+from tests.story.conftest import luthier as real
+
+
+def test_predict_one_text(told: Told, say):
+    text = "#Person1#: Is the boat ready? #Person2#: Yes, at nine."
+    plain = say("predict", told.trial("lora"), "--text", text)
+    assert plain.code == 0 and plain.out.strip(), plain.err
+    whole = json.loads(say("predict", told.trial("lora"), "--text", text, "--json").out)
+    assert whole["prediction"] == plain.out.strip() and whole["tokens"] > 0
+
+
+def test_predict_a_file_says_what_the_study_said(told: Told, say, tmp_path: Path):
+    asked = lines(told.folder / "examples" / "test.jsonl")
+    rows = write_rows(tmp_path / "rows.jsonl", [dict(e["fields"]) for e in asked])
+    answer = say("predict", told.trial("prompt"), rows, "--out", tmp_path / "said.jsonl")
+    assert answer.code == 0, answer.err
+    said = [p["prediction"] for p in lines(tmp_path / "said.jsonl")]
+    assert said == [p["prediction"] for p in lines(told.trial("prompt") / "predictions.jsonl")]
+
+
+@pytest.mark.parametrize(
+    ("more", "named"), [((), "--text"), (("rows.jsonl", "--text", "x"), "--text"), (("nowhere.jsonl",), "nowhere.jsonl")]
+)
+def test_predict_refuses(told: Told, say, more: tuple[str, ...], named: str):
+    answer = say("predict", told.trial("lora"), *more)
+    assert answer.code == 2 and named in answer.err
+
+
+def test_predict_without_a_trial(say, tmp_path: Path):
+    answer = say("predict", tmp_path, "--text", "x")
+    assert answer.code == 2 and "holds no trial" in answer.err
+
+
+def test_score_outputs_that_exist(say, tmp_path: Path):
+    with (tmp_path / "outputs.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["gold", "good", "bad"])
+        for row in dialogues(12):
+            table.writerow([row["summary"], row["summary"], "no"])
+    answer = say("score", "outputs.csv", "--references", "gold", "--outputs", "good,bad", "--json")
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    means = {t["method"]: t["metrics"]["rouge1"]["mean"] for t in found["trials"]}
+    assert means == {"good": 1.0, "bad": 0.0}
+    assert {(v["a"], v["verdict"]) for v in found["verdicts"]} in ({("good", "better")}, {("bad", "worse")})
+    assert say("score", "outputs.csv", "--references", "gold", "--outputs", "good,bad").code == 0
+    missing = say("score", "outputs.csv", "--references", "golden", "--outputs", "good")
+    assert missing.code == 2 and "golden" in missing.err and "gold" in missing.err
+
+
+def test_report_again_says_the_same(told: Told, say):
+    before = told.results["trials"]
+    (told.folder / "report.md").unlink()
+    answer = say("report", told.folder, "--json")
+    assert answer.code == 0 and json.loads(answer.out)["trials"] == before and (told.folder / "report.md").exists()
+    shown = say("report", told.folder)
+    assert "lora(rank=4)" in shown.out and str(told.folder / "report.html") in shown.out.replace("\n", "")
+
+
+def test_list(told: Told, say):
+    (row,) = json.loads(say("list", told.folder.parent, "--json").out)
+    assert row["study"] == str(told.folder) and row["trials"] == "3/3" and row["backbone"] == BACKBONE
+    assert "summarise" in say("list", told.folder.parent).out
+    assert say("list", told.folder / "nowhere").code == 2
+
+
+def test_diff(told: Told, say):
+    rows = {r["what"]: r for r in json.loads(say("diff", told.trial("lora"), told.trial("prompt"), "--json").out)}
+    assert rows["method"] == {"what": "method", "a": "lora(rank=4)", "b": "prompt(tokens=5)"}
+    assert "verdict on rouge1" in rows and "budget.steps" not in rows
+    assert say("diff", told.trial("lora"), told.folder).code == 2
+
+
+def test_bases(say):
+    found = json.loads(say("bases", "--json").out)["bases"]
+    assert all(set(b) >= {"name", "path", "kind", "parameters", "bytes"} for b in found)
+    base = next(b for b in found if b["name"] == BACKBONE)
+    assert Path(base["path"], "config.json").exists() and base["kind"] == "seq2seq" and base["bytes"] > 1000
+    assert base["parameters"] == package.Backbone(BACKBONE).parameters
+
+
+def test_cite(told: Told, say):
+    text = say("cite", told.folder).out
+    assert "2106.09685" in text and "2104.08691" in text and "@misc{lin2004" in text
+    assert "2402.09353" in say("cite", "dora").out
+    assert json.loads(say("cite", "dora", "--json").out)["bibtex"].startswith("@misc{")
+
+
+def test_doctor(say):
+    assert json.loads(say("doctor", "--json").out)["luthier"] == package.__version__
+    assert "python" in say("doctor").out
+
+
+def test_cards_are_printed(told: Told, say):
+    answer = say(*told.words, "--card")
+    assert answer.code == 0 and "arXiv:2106.09685" in answer.out
+
+
+def test_a_study_from_yaml(told: Told, say, tmp_path: Path):
+    words = f"backbone: {BACKBONE}\ndata: {told.data}\nmethods: [zero_shot, lora(rank=4)]\nsteps: 3\nout: {tmp_path / 'y'}\n"
+    (tmp_path / "study.yaml").write_text(words, encoding="utf-8")
+    answer = say("compare", "study.yaml", "--dry-run", "--json")
+    assert answer.code == 0 and json.loads(answer.out)["methods"] == ["zero_shot", "lora(rank=4)"], answer.err
+    (tmp_path / "study.yaml").write_text(words + "stepz: 4\n", encoding="utf-8")
+    refused = say("compare", "study.yaml", "--dry-run")
+    assert refused.code == 2 and "stepz" in refused.err and "steps" in refused.err
+
+
+def test_the_installed_command(tmp_path: Path):
+    assert shell(["luthier", "--version"], tmp_path).out.strip() == f"luthier {package.__version__}"
+    assert real("--version", folder=tmp_path).out.strip() == f"luthier {package.__version__}"
+    unknown = real("compere", folder=tmp_path)
+    assert unknown.code == 2 and "compare" in unknown.err and "Traceback" not in unknown.err
+
+
+def test_a_closed_pipe_is_no_fault(tmp_path: Path):
+    answer = shell(["sh", "-c", f"'{sys.executable}' -m luthier.cli doctor | true"], tmp_path)
+    assert answer.code == 0 and "Traceback" not in answer.err
