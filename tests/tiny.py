@@ -134,7 +134,7 @@ def examples(kind: str):
     from luthier.records import Example
 
     def right(number: int, text: str) -> str:
-        return ("good", "bad")[number % 2] if kind == "encoder" else " ".join(text.split()[: 1 + number % 3])
+        return ("good", "good", "bad")[number % 3] if kind == "encoder" else " ".join(text.split()[: 1 + number % 3])
 
     return [Example(str(n), str(n), {"text": t}, (right(n, t),)) for n, t in enumerate(TEXTS)]
 
@@ -176,3 +176,15 @@ def scores(bone, made, rows=None, tokens=None):
     batch = collate(tokens, range(len(tokens)) if rows is None else rows, Layout.of(bone, made))
     with torch.no_grad(), attach(bone.model, made):
         return class_logits(bone, made, batch) if made.head is not None else label_logits(bone, batch)
+
+
+def ending(family: str, boost: float = 3.0):
+    """A backbone whose rows end at different times: the end token gets a louder, untied row in the output head."""
+    from luthier.backbone import Backbone
+
+    model = FAMILIES[family]()
+    head = model.get_output_embeddings()
+    head.weight = torch.nn.Parameter(head.weight.detach().clone())
+    with torch.no_grad():
+        head.weight[1] = torch.randn(head.weight.shape[1], generator=torch.Generator().manual_seed(0)) * boost * head.weight.std()
+    return Backbone.of(model, tokenizer("seq2seq" if family in ("t5", "bart") else "causal"), f"tiny-{family}")

@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -184,7 +185,22 @@ class Fitting:
 
     def whole(self) -> dict[str, Any]:
         """Train to the end and leave the best weights in the delta."""
-        log = files.Appender(self.run.folder / "steps.jsonl")
+        with closing(files.Appender(self.run.folder / "steps.jsonl")) as log:
+            self._train(log)
+        if not store.finite(self.best):
+            raise TrialFailed("diverged: a trained weight is not a number")
+        self.delta.load_shipped(self.best)
+        lines = files.read_jsonl(self.run.folder / "steps.jsonl")
+        if self.history and self.history[-1]["mean"] < self.history[self.best_at]["mean"]:
+            self.run.caveats.append(f"best at epoch {self.history[self.best_at]['epoch']:g}, later epochs were worse")
+        return {
+            "learning_rate": self.rate, "train_seconds": round(sum(s["seconds"] for s in lines), 3), "dev": self.history,
+            "tokens": sum(s["tokens"] for s in lines), "best_epoch": self.history[self.best_at]["epoch"],
+            "steps": len(lines), "final_loss": lines[-1]["loss"],
+        }
+
+    def _train(self, log: files.Appender) -> None:
+        """Every step that is left, with its log line, evaluations and checkpoints."""
         self._resume()
         log.cut(self.training.step)
         saved = time.perf_counter()
@@ -201,18 +217,6 @@ class Fitting:
             if stop:
                 raise Interrupted(self.run.trial.id)
         log.sync()
-        log.close()
-        if not store.finite(self.best):
-            raise TrialFailed("diverged: a trained weight is not a number")
-        self.delta.load_shipped(self.best)
-        lines = files.read_jsonl(self.run.folder / "steps.jsonl")
-        if self.history and self.history[-1]["mean"] < self.history[self.best_at]["mean"]:
-            self.run.caveats.append(f"best at epoch {self.history[self.best_at]['epoch']:g}, later epochs were worse")
-        return {
-            "learning_rate": self.rate, "train_seconds": round(sum(s["seconds"] for s in lines), 3), "dev": self.history,
-            "tokens": sum(s["tokens"] for s in lines), "best_epoch": self.history[self.best_at]["epoch"],
-            "steps": len(lines), "final_loss": lines[-1]["loss"],
-        }
 
     def _evaluate(self, step: int) -> None:
         run = self.run

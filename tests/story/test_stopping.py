@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,22 @@ from tests.story.conftest import BACKBONE, ENVIRONMENT, dialogues, lines, write_
 STEPS = 24
 METHOD = "lora(rank=4, dropout=0.1)"
 BUDGET = Budget(steps=STEPS, batch_size=4, checkpoint_seconds=0, evaluations=2, max_answer_tokens=8)
-SCRIPT = f"""
+TRIAL = """
 import sys
-from luthier import Budget, Study
-study = Study("{BACKBONE}", "rows.jsonl", {METHOD!r}, {BUDGET!r}, out="cut")
-try:
-    study.run(resume=True)
-except KeyboardInterrupt:
-    sys.exit(130)
+from pathlib import Path
+from luthier.engines.local import Workers
+with Workers(Path("cut/log.txt")) as workers:
+    for event in workers.run(Path(sys.argv[1])):
+        assert "exit" not in event, event
 """
+"""One trial as a study runs it: this process, the one that loads torch, and the trial's own."""
+STUDY = f"""
+import sys
+from luthier import Budget, Study, cli
+cli.study_of = lambda options: Study("{BACKBONE}", "rows.jsonl", {METHOD!r}, {BUDGET!r}, out="cut")
+sys.exit(cli.main(["compare", "{BACKBONE}", "rows.jsonl", {METHOD!r}, "--resume"]))
+"""
+"""The whole command, with a budget that has no option: checkpoints after every step."""
 
 
 @pytest.fixture(scope="module")
@@ -41,52 +47,50 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(place: Path) -> Path:
     """The trial's folder of a run that nobody stopped, in this process."""
-    study = Study(BACKBONE, str(place / "rows.jsonl"), METHOD, BUDGET, out=place / "whole")
-    prepared = prepare(study, resume=False)
-    write(prepared)
-    folder = place / "whole" / prepared.trials[0].id
+    folder = written(place / "rows.jsonl", place / "whole")
     Run(folder, tell=lambda event: None).whole()
     return folder
 
 
-def begun(place: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", SCRIPT], cwd=place, env=ENVIRONMENT, start_new_session=True)
+def written(rows: Path, out: Path) -> Path:
+    """A study of one trial, not begun; returns the trial's folder."""
+    prepared = prepare(Study(BACKBONE, str(rows), METHOD, BUDGET, out=out), resume=False)
+    write(prepared)
+    return out / prepared.trials[0].id
 
 
-def wait_for_steps(place: Path, count: int, process: subprocess.Popen[bytes]) -> int:
+def begun(place: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", *words], cwd=place, env=ENVIRONMENT, start_new_session=True,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_steps(folder: Path, count: int, process: subprocess.Popen[str]) -> int:
     """Steps on disk, as soon as there are `count` and a checkpoint."""
     until = time.monotonic() + 120
     while time.monotonic() < until:
-        found = [p for p in place.glob("cut/*/steps.jsonl") if list(p.parent.glob("checkpoint/*/manifest.json"))]
-        done = found[0].read_bytes().count(b"\n") if found else 0
-        if done >= count:
+        steps = folder / "steps.jsonl"
+        done = steps.read_bytes().count(b"\n") if steps.exists() else 0
+        if done >= count and list(folder.glob("checkpoint/*/manifest.json")):
             return done
         assert process.poll() is None, f"the study ended by itself with {process.returncode} after {done} steps"
         time.sleep(0.01)
     raise AssertionError("no step within two minutes")
 
 
-def by_kill(process: subprocess.Popen[bytes]) -> int:
-    os.killpg(process.pid, signal.SIGKILL)
-    return process.wait(30)
-
-
-def by_interrupt(process: subprocess.Popen[bytes]) -> int:
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the whole group
-    return process.wait(60)
-
-
 def test_killed_and_interrupted_then_resumed(place: Path, undisturbed: Path, here: None, monkeypatch: pytest.MonkeyPatch):
     """One study, first killed, then interrupted, then finished."""
-    done = 0
-    for stop, code in ((by_kill, -signal.SIGKILL), (by_interrupt, 130)):
-        done = stopped(place, done + 3, stop, code)
-        assert not (place / "cut" / "results.json").exists()
-    assert 0 < done < STEPS
-    again = Study(BACKBONE, "rows.jsonl", METHOD, BUDGET, out="cut")
+    folder = written(place / "rows.jsonl", place / "cut")
+    with begun(place, TRIAL, str(folder)) as first:
+        done = wait_for_steps(folder, 3, first)
+        os.killpg(first.pid, signal.SIGKILL)
+    with begun(place, STUDY) as second:
+        done = wait_for_steps(folder, done + 3, second)
+        os.killpg(second.pid, signal.SIGINT)  # as Ctrl-C does: to the whole group
+        told = second.communicate(timeout=60)[1]
+    assert second.returncode == 130 and "--resume" in told and "Traceback" not in told
+    assert 0 < done < STEPS and list(folder.glob("checkpoint/*/manifest.json")) and not (place / "cut" / "results.json").exists()
     monkeypatch.chdir(place)
-    again.run(resume=True)
-    folder = place / "cut" / undisturbed.name
+    Study(BACKBONE, "rows.jsonl", METHOD, BUDGET, out="cut").run(resume=True)
     for name in ("delta/adapter_model.safetensors", "delta/adapter_config.json", "trial.json", "scores.json"):
         assert (folder / name).read_bytes() == (undisturbed / name).read_bytes(), name
     timeless = [{k: v for k, v in p.items() if k != "milliseconds"} for p in lines(folder / "predictions.jsonl")]
@@ -99,21 +103,9 @@ def test_killed_and_interrupted_then_resumed(place: Path, undisturbed: Path, her
     assert outcome["status"] == "done" and outcome["tokens"] == sum(s["tokens"] for s in steps)
 
 
-def stopped(place: Path, steps: int, stop: Callable[[subprocess.Popen[bytes]], int], code: int) -> int:
-    """Begin or go on, and stop after some steps; returns the steps on disk."""
-    with begun(place) as process:
-        wait_for_steps(place, steps, process)
-        assert stop(process) == code
-    time.sleep(1)  # the trial's own process follows its parent
-    return len((next(place.glob("cut/*/steps.jsonl"))).read_bytes().splitlines())
-
-
 def test_a_torn_checkpoint_is_passed_over(place: Path, undisturbed: Path, tmp_path: Path):
     """Half a checkpoint and a torn last line: training starts again, says so, and ends with the same bytes."""
-    study = Study(BACKBONE, str(place / "rows.jsonl"), METHOD, BUDGET, out=tmp_path / "torn")
-    prepared = prepare(study, resume=False)
-    write(prepared)
-    folder = tmp_path / "torn" / prepared.trials[0].id
+    folder = written(place / "rows.jsonl", tmp_path / "torn")
     torn = folder / "checkpoint" / "step-00000007"
     torn.mkdir(parents=True)
     (torn / "state.safetensors").write_bytes(b"half")

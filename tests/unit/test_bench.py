@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
-from tests.tiny import t5, tokenizer
 
 from luthier.encode import Plan, keep
+from tests.tiny import t5, tokenizer
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 sys.path.insert(0, str(BENCH))
@@ -21,7 +21,12 @@ import sides  # noqa: E402
 
 sys.path.remove(str(BENCH))
 STEPS, BATCH = 2, 2
+LENGTHS = (9, 2, 5, 3), (3, 5, 1, 2)
+"""Words of the inputs and of the answers; each gets an end token."""
 EACH = [(rival, side) for rival in sides.BATCH for side in sides.SIDES]
+
+QUIET = pytest.mark.filterwarnings("ignore")
+"""The rival's libraries warn about themselves."""
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +37,8 @@ def prepared(tmp_path_factory) -> Path:
     tokenizer().save_pretrained(folder / "backbone")
     for seed, split in enumerate(("train", "test")):
         rng = np.random.default_rng(seed)
-        rows = [[np.append(rng.integers(7, 40, n), 1).astype(np.int32) for n in sizes] for sizes in ((9, 3), (2, 5), (5, 1), (3, 2))]
-        inputs, answers = zip(*rows)
-        keep(folder / f"{split}.safetensors", Plan(inputs, answers, np.full(len(rows), -1, np.int32)))
+        inputs, answers = ([np.append(rng.integers(7, 40, n), 1).astype(np.int32) for n in each] for each in LENGTHS)
+        keep(folder / f"{split}.safetensors", Plan(tuple(inputs), tuple(answers), np.full(len(inputs), -1, np.int32)))
     return folder
 
 
@@ -56,7 +60,7 @@ def plan(prepared: Path, split: str) -> Plan:
     return sides.Job("luthier", "lab", "", str(prepared), STEPS, BATCH, 1).plan(split)
 
 
-@pytest.mark.filterwarnings("ignore")
+@QUIET
 @pytest.mark.parametrize("rival, side", EACH)
 def test_every_side_does_the_whole_work(facts, prepared, rival, side):
     train, generate = facts[rival, side]["train"], facts[rival, side]["generate"]
@@ -66,12 +70,13 @@ def test_every_side_does_the_whole_work(facts, prepared, rival, side):
     assert train["tokens_per_second"] > 0 and generate["rows_per_second"] > 0 and train["peak_bytes"] > 2**20
 
 
-@pytest.mark.filterwarnings("ignore")
+@QUIET
 @pytest.mark.parametrize("rival", sides.BATCH)
 def test_both_sides_start_from_one_model(facts, rival):
     ours, theirs = (facts[rival, side]["train"] for side in ("luthier", "practice"))
     assert ours["trained_parameters"] == theirs["trained_parameters"]
-    assert ours["loss_before"] == pytest.approx(theirs["loss_before"], abs=0.02 if ours["precision"] == "bf16" else 1e-5)
+    tolerance = 0.02 if ours["precision"] == "bf16" else 1e-5
+    assert ours["loss_before"] == pytest.approx(theirs["loss_before"], abs=tolerance)
     assert ours["loss_after"] != ours["loss_before"] and theirs["loss_after"] != theirs["loss_before"]
 
 
@@ -80,7 +85,8 @@ def test_the_lab_pads_to_its_width_and_hides_the_padding(prepared):
     padded, plain = sides.rows_of(made, 16), sides.rows_of(made)
     assert {len(row[name]) for row in padded for name in row} == {16}
     for wide, row in zip(padded, plain):
-        assert sum(wide["attention_mask"]) == len(row["input_ids"]) and wide["labels"].count(-100) == 16 - len(row["labels"])
+        assert sum(wide["attention_mask"]) == len(row["input_ids"])
+        assert wide["labels"].count(-100) == 16 - len(row["labels"])
 
 
 def test_useful_flops_follow_the_tokens_through_the_weights():
@@ -143,7 +149,7 @@ def test_a_rival_that_broke_stays_in_the_table():
 def test_too_few_rows_are_refused_with_both_numbers(tmp_path):
     rows = [{"dialogue": f"#Person1#: {i} apples, please.", "summary": f"{i} apples."} for i in range(6)]
     (tmp_path / "d").mkdir()
-    for split in ("train", "test"):
+    for split in ("train", "dev", "test"):
         (tmp_path / "d" / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = lab.parsed(["--data", str(tmp_path / "d"), "--steps", "3", "--rows", "2"])
     with pytest.raises(lab.UserError, match=r"6 different rows; 48 are needed"):
@@ -153,4 +159,6 @@ def test_too_few_rows_are_refused_with_both_numbers(tmp_path):
 def test_the_base_shape_is_flan_t5_base():
     with torch.device("meta"):
         model = hf.T5ForConditionalGeneration(hf.T5Config(**lab.FLAN_T5))
-    assert sum(p.numel() for p in model.parameters()) == 247_577_856
+    published, head = 247_577_856, 32_128 * 768
+    assert sum(p.numel() for p in model.parameters()) == published - head, "transformers 5 ties the head when it makes a T5"
+    assert not model.config.scale_decoder_outputs

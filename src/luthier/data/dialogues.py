@@ -48,9 +48,9 @@ class _Level:
 
 
 _LEVELS = (
-    *3 * (_Level(0.3, 0.0, 0.0, 0.0, False),),
-    *4 * (_Level(0.6, 0.35, 0.3, 0.2, False),),
-    *3 * (_Level(0.7, 0.4, 0.4, 0.3, True),),
+    *3 * (_Level(0.6, 0.0, 0.0, 0.0, False),),
+    *4 * (_Level(0.85, 0.5, 0.5, 0.3, False),),
+    *3 * (_Level(0.85, 0.5, 0.5, 0.3, True),),
 )
 """One is drawn for each row: 3 plain, 4 ordinary, 3 hard."""
 
@@ -98,7 +98,8 @@ def _row(split: str, seed: int, language: str, position: int) -> dict[str, Any]:
     talk = TALK[language]
     spoken = [f"{called[line.speaker]}{talk.colon}{_address(line, called, talk)}" for line in lines]
     count = REFERENCES if split == "test" else 1
-    summaries = [_sentences(_fill(told, {**values, **called}, rng), talk) for told in _some(rng, ending.told, count)]
+    told = [_fill(template, {**values, "A": "{A}", "B": "{B}"}, rng) for template in _some(rng, ending.told, count)]
+    summaries = [_sentences(_fill(text, called, rng), talk) for text in told]
     return {
         "id": f"{language}-{split}-{seed}-{position}",
         "dialogue": "\n".join(spoken),

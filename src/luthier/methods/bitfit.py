@@ -40,8 +40,9 @@ class BitFit(Method):
 
     word: ClassVar[str] = "bitfit"
     rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
+    published_rate: ClassVar[float] = 2e-3
     everywhere: bool = False
-    learning_rate: float = 2e-3
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         rate_in_range(self)

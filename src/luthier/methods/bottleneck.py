@@ -44,7 +44,7 @@ class Bottleneck(Method):
     rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
     size: int = field(default=16, metadata={"shown": True})
     targets: str = "o,down"
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 1, "size")

@@ -67,7 +67,7 @@ class DoRA(Method):
     alpha: float | None = None
     dropout: float = 0.0
     targets: str = "q,v"
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 1, "rank")

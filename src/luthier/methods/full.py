@@ -22,6 +22,8 @@ class OwnedWeights(Delta):
         super().__init__({})
         self.copies = nn.ParameterList()
         self.places: list[list[tuple[str, str]]] = []
+        body = {id(weight) for weight in model.base_model.parameters()}
+        self.read_by_head: list[bool] = []
         by_tensor: dict[int, int] = {}
         for path, module in model.named_modules():
             for name, weight in module._parameters.items():
@@ -31,10 +33,15 @@ class OwnedWeights(Delta):
                     by_tensor[id(weight)] = len(self.copies)
                     self.copies.append(nn.Parameter(weight.detach().float().clone()))
                     self.places.append([])
+                    self.read_by_head.append(id(weight) in body)
                 self.places[by_tensor[id(weight)]].append((path, name))
 
     def trained(self) -> dict[str, nn.Parameter]:
-        named = {".".join(filter(None, place[0])): copy for place, copy in zip(self.places, self.copies)}
+        named = {
+            ".".join(filter(None, place[0])): copy
+            for place, copy, read in zip(self.places, self.copies, self.read_by_head)
+            if read or self.head is None  # a class head reads the body; the word head beside it never trains
+        }
         return named | ({f"head.{n}": p for n, p in self.head.named_parameters()} if self.head is not None else {})
 
     def shipped(self) -> dict[str, Tensor]:
@@ -74,12 +81,14 @@ class Full(Method):
     ships the whole model.
     Wins with many rows and small backbones; fails on small data (over-fitting), on memory, and on forgetting.
     Computes in fp32.
-    Defaults: the learning rate falls with size, 5e-5 · (250 M / parameters)^(2/3), through 1e-5…1e-4 of the
-    published recipes at 0.1–1 B and 1e-3 habits of tiny models; set `learning_rate` to override.
+    Defaults: 5e-5 at 250 M parameters, falling with size to the power 2/3: through the published 1e-5 to 1e-4 at
+    0.1 to 1 B and the 1e-3 that tiny models bear.
     """
 
     word: ClassVar[str] = "full"
     rates: ClassVar[tuple[float, float]] = (1e-5, 3e-3)
+    published_rate: ClassVar[float] = 5e-5
+    growth: ClassVar[float] = 2 / 3
     learning_rate: float | None = None
 
     def __post_init__(self) -> None:
@@ -87,8 +96,3 @@ class Full(Method):
 
     def delta(self, backbone: Backbone) -> Delta:
         return OwnedWeights(backbone.model)
-
-    def rate(self, backbone: Backbone) -> float:
-        if self.learning_rate is not None:
-            return self.learning_rate
-        return min(2e-3, 5e-5 * (250e6 / backbone.parameters) ** (2 / 3))

@@ -64,9 +64,10 @@ class IA3(Method):
     word: ClassVar[str] = "ia3"
     aliases = {"target_modules": "targets", "feedforward_modules": "inputs", "lr": "learning_rate"}
     rates: ClassVar[tuple[float, float]] = (1e-3, 3e-2)
+    published_rate: ClassVar[float] = 1e-2
     targets: str = "k,v"
     inputs: str = "down"
-    learning_rate: float = 1e-2
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         rate_in_range(self)

@@ -16,7 +16,7 @@ from .method import TASK_TYPES, Method, rate_in_range
 
 
 class NormChange(Actor):
-    """y + ((y − b)/w)·Δw + Δb for a norm y = w·unit(x) + b: exactly the norm with weight w+Δw and bias b+Δb.
+    """y + ((y − b)/w)·(w' − w) + (b' − b) for a norm y = w·unit(x) + b: exactly the norm with weight w' and bias b'.
 
     Where w is 0 the unit vector cannot be read back from y; those features keep w.
     """
@@ -27,21 +27,20 @@ class NormChange(Actor):
         bias = module._parameters.get("bias")
         self._frozen = (weight, None if bias is None else bias.detach().float())
         self._inverse = torch.where(weight == 0, 0.0, 1 / torch.where(weight == 0, 1.0, weight))
-        self.weight = nn.Parameter(torch.zeros_like(weight))
-        self.bias = None if bias is None else nn.Parameter(torch.zeros_like(weight))
+        # The new weight itself and not its difference: what is shipped is then what was trained, bit for bit.
+        self.weight = nn.Parameter(weight.clone())
+        self.bias = None if bias is None else nn.Parameter(self._frozen[1].clone())
 
     def after(self, x: Tensor, y: Tensor) -> Tensor:
         plain = y.float() if self.bias is None else y.float() - self._frozen[1]
-        change = plain * (self._inverse * self.weight)
-        return y + (change if self.bias is None else change + self.bias).to(y.dtype)
+        change = plain * (self._inverse * (self.weight - self._frozen[0]))
+        return y + (change if self.bias is None else change + (self.bias - self._frozen[1])).to(y.dtype)
 
     def to_peft(self) -> dict[str, Tensor]:
-        named = {"weight": self._frozen[0] + self.weight}
-        return named if self.bias is None else named | {"bias": self._frozen[1] + self.bias}
+        return dict(self.named_parameters())
 
     def from_peft(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        own = {"weight": tensors["weight"] - self._frozen[0]}
-        return own if self.bias is None else own | {"bias": tensors["bias"] - self._frozen[1]}
+        return {name: tensors.get(name, now) for name, now in self.state_dict().items()}  # PEFT may tune some norms only
 
 
 @spelled
@@ -58,7 +57,8 @@ class LayerNorm(Method):
 
     word: ClassVar[str] = "layernorm"
     rates: ClassVar[tuple[float, float]] = (3e-4, 1e-2)
-    learning_rate: float = 3e-3
+    published_rate: ClassVar[float] = 3e-3
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         rate_in_range(self)

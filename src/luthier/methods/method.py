@@ -25,6 +25,10 @@ class Method:
     """Other people's names for our settings."""
     rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
     """Learning rates worth searching."""
+    published_rate: ClassVar[float] = 1e-3
+    """What publications use at about 250 M parameters, the size of most of them."""
+    growth: ClassVar[float] = 1 / 3
+    """Smaller backbones bear larger rates: the default is `published_rate` · (250 M / parameters)^growth."""
 
     def delta(self, backbone: Backbone) -> Delta:
         """A fresh delta, drawn from torch's global generator (the caller seeds it).
@@ -35,8 +39,9 @@ class Method:
         raise NotImplementedError(self.word)
 
     def rate(self, backbone: Backbone) -> float:
-        """The learning rate of this method on this backbone (per AdamW step, before the schedule)."""
-        return getattr(self, "learning_rate")
+        """The peak learning rate of this method on this backbone: the one that was set, else the card's default."""
+        chosen = getattr(self, "learning_rate", None)
+        return self.published_rate * (250e6 / backbone.parameters) ** self.growth if chosen is None else chosen
 
     def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
         """This method in the words of a PEFT `adapter_config.json`, or None where PEFT has no such method."""

@@ -25,20 +25,22 @@ class Injected(Delta):
 
     def __init__(self, model: nn.Module, config: Any) -> None:
         super().__init__({})
-        from peft import get_peft_model
+        from peft import PEFT_TYPE_TO_TUNER_MAPPING
 
         before = dict(model.named_modules())
         flags = {name: p.requires_grad for name, p in model.named_parameters()}
-        get_peft_model(model, config)  # changes `model` in place; the object it returns is not needed
-        changed = {n: m for n, m in model.named_modules() if n in before and m is not before[n]}
-        outer = [n for n in changed if not any(n != o and n.startswith(o + ".") for o in changed)]
-        self.originals = [(path, before[path]) for path in outer]
-        self.layers = nn.ModuleList()
-        for path, original in self.originals:
-            self.layers.append(changed[path])
-            model.set_submodule(path, original)
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(flags.get(name, False))
+        try:
+            PEFT_TYPE_TO_TUNER_MAPPING[config.peft_type](model, config, "default")  # changes `model` in place
+        finally:  # a method that fails halfway must not leave its modules behind
+            changed = {n: m for n, m in model.named_modules() if n in before and m is not before[n]}
+            outer = [n for n in changed if not any(n != o and n.startswith(o + ".") for o in changed)]
+            self.originals = [(path, before[path]) for path in outer]
+            self.layers = nn.ModuleList(changed[path] for path in outer)
+            for path, original in self.originals:
+                model.set_submodule(path, original)
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(flags.get(name, False))
+            vars(model).pop("peft_config", None)
 
     def trained(self) -> dict[str, nn.Parameter]:
         named = {}
@@ -84,14 +86,14 @@ class Peft(Method):
     Trained: what the library marks as trainable; counted after injection.
     Wins when you need a method that is not ours; fails to share a batch with other deltas. Methods that need their
     own training loop are refused, ours are preferred to the library's.
-    Defaults: the library's; learning rate 1e-3.
+    Defaults: the library's; 1e-3 at 250 M parameters.
     """
 
     word: ClassVar[str] = "peft"
     open_settings: ClassVar[str] = "settings"
     rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
     method: str = field(default="", metadata={"shown": True})
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     settings: tuple[tuple[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
@@ -104,7 +106,7 @@ class Peft(Method):
 
     def __repr__(self) -> str:
         words = [repr(self.method), *(f"{k}={v!r}" for k, v in self.settings)]
-        if self.learning_rate != 1e-3:
+        if self.learning_rate is not None:
             words.append(f"learning_rate={self.learning_rate!r}")
         return f"peft({', '.join(words)})"
 
@@ -121,6 +123,8 @@ class Peft(Method):
             raise SpellingError(f"peft has no method {self.method!r}.", ", ".join(sorted(known)), closest(self.method.upper(), known))
         settings = dict(self.settings)
         settings.setdefault("target_modules", sorted({s.path.rsplit(".", 1)[-1] for s in backbone.sites(default_targets(backbone))}))
+        if backbone.model.config.model_type == "gpt2" and hasattr(known[self.method.upper()], "fan_in_fan_out"):
+            settings.setdefault("fan_in_fan_out", True)  # its projections are stored transposed
         try:
             return known[self.method.upper()](task_type=TASK_TYPES[backbone.kind], **settings)
         except (TypeError, ValueError) as fault:

@@ -89,9 +89,10 @@ class PrefixTuning(Method):
     word: ClassVar[str] = "prefix"
     aliases = {"num_virtual_tokens": "tokens", "prefix_length": "tokens", "lr": "learning_rate"}
     rates: ClassVar[tuple[float, float]] = (1e-3, 5e-2)
+    published_rate: ClassVar[float] = 1e-2
     tokens: int = field(default=20, metadata={"shown": True})
     start: str = "tokens"
-    learning_rate: float = 1e-2
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 1, "tokens")

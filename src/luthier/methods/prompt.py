@@ -56,9 +56,10 @@ class PromptTuning(Method):
     word: ClassVar[str] = "prompt"
     aliases = {"num_virtual_tokens": "tokens", "prompt_length": "tokens", "lr": "learning_rate"}
     rates: ClassVar[tuple[float, float]] = (3e-3, 3e-1)
+    published_rate: ClassVar[float] = 3e-2
     tokens: int = field(default=20, metadata={"shown": True})
     start: str = "vocabulary"
-    learning_rate: float = 3e-2
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 1, "tokens")

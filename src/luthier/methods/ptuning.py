@@ -52,9 +52,10 @@ class PTuning(Method):
     word: ClassVar[str] = "ptuning"
     aliases = {"num_virtual_tokens": "tokens", "encoder_hidden_size": "hidden", "lr": "learning_rate"}
     rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
+    published_rate: ClassVar[float] = 2e-3
     tokens: int = field(default=20, metadata={"shown": True})
     hidden: int | None = None
-    learning_rate: float = 2e-3
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 1, "tokens")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from . import en_days, en_errands, en_friends, en_home, en_talk, zh_errands, zh_friends, zh_home, zh_talk
+from . import en_errands, en_friends, en_home, en_services, en_talk, en_work
 from .scene import Scene, Talk
 
 SCENES: dict[str, tuple[Scene, ...]] = {
-    "en": (*en_errands.SCENES, *en_home.SCENES, *en_days.SCENES, *en_friends.SCENES),
-    "zh": (*zh_errands.SCENES, *zh_home.SCENES, *zh_friends.SCENES),
+    "en": (*en_errands.SCENES, *en_services.SCENES, *en_home.SCENES, *en_work.SCENES, *en_friends.SCENES),
 }
-TALK: dict[str, Talk] = {"en": en_talk.TALK, "zh": zh_talk.TALK}
+TALK: dict[str, Talk] = {"en": en_talk.TALK}

@@ -7,7 +7,7 @@ from .scene import Ending, Scene
 
 FOOD = Scene(
     name="ordering food",
-    tone="service",
+    tone="phone",
     slots={
         "dish": "a large mushroom pizza | two chicken curries | a family box of noodles | four fish tacos "
         "| a lamb kebab | a vegetable lasagne | three cheese burgers | a pot of bean stew | a seafood paella "
@@ -41,7 +41,7 @@ FOOD = Scene(
             correctable="street side wait",
             script="""
                 A: How long will it take?
-                 / When will it be here?[ We are starving.|]
+                 / When will it be here? We are starving.
                 B: About {wait}. [That makes|It's] {price}[ in total|].
                  / It should be there in {wait}. You can pay {price} at the door.
                 A: [Fine|Great], I'll pay [by card|in cash].
@@ -66,10 +66,10 @@ FOOD = Scene(
                  / Fine, {other} it is, and {side} as I said.
             """,
             summaries="""
-                {A} wants to order {dish} with {side} to {street}, but it is sold out. {A} takes {other} instead.
+                {A} wants to order {dish} with {side} to {street}, but {B} has run out. {A} takes {other} instead.
                 The restaurant is out of {dish}, so {A} orders {other} and {side} for delivery to {street}.
                 {B} can't make {dish} today and suggests {other}. {A} takes it with {side}, to {street}.
-                {A} asks for {dish}, which is sold out, and gets {other} and {side} brought to {street}.
+                {A} asks for {dish}, which {B} can't make any more, and gets {other} and {side} brought to {street}.
             """,
         ),
     ),
@@ -77,7 +77,7 @@ FOOD = Scene(
 
 CARD = Scene(
     name="bank card",
-    tone="service",
+    tone="counter",
     slots={
         "place": "the supermarket | the bakery | the swimming pool | the train station | a petrol station | the cinema "
         "| the airport | a shoe shop | the museum | the football stadium",
@@ -142,7 +142,7 @@ CARD = Scene(
 
 LUGGAGE = Scene(
     name="lost luggage",
-    tone="service",
+    tone="counter",
     slots={
         "bag": "a black suitcase | a red backpack | a green sports bag | a violin case | a small blue trolley "
         "| a brown leather bag | a baby stroller | a yellow duffel bag",
@@ -162,7 +162,7 @@ LUGGAGE = Scene(
         A: [Here you are.|Here.] [I was on the first flight.|I have a meeting and all my papers are in it.]
          / Of course, here it is. [All my clothes are in there.|My medicine is in there, too.]
         ?B: Is there anything special about it?
-        ?A: Yes, it has {tag}. [You can't miss it.|]
+        ?A: Yes, it has {tag}. You can't miss it.
         B: One moment, I'll [check|look it up] on the computer.
         ~
     """,
@@ -193,7 +193,7 @@ LUGGAGE = Scene(
                  / I see. Somebody took it by mistake, but [he|she] brought it back.
                 A: [Really? Where is it?|That's great! Where can I get it?]
                 B: You can pick it up at {desk}. [Show them this form.|It's just around the corner.]
-                 / It's at {desk} now. [Please show your passport there.|]
+                 / It's at {desk} now. Please show your passport there.
             """,
             summaries="""
                 {A}, who came from {city}, is missing {bag}. Another passenger took it by mistake; it is now at {desk}.
@@ -207,7 +207,7 @@ LUGGAGE = Scene(
 
 DOCTOR = Scene(
     name="seeing a doctor",
-    tone="service",
+    tone="counter",
     slots={
         "pain": "my back hurts = back pain | I have a bad cough = a bad cough | my left ear hurts = left ear pain "
         "| I feel dizzy all the time = dizzy spells | my knee is swollen = a swollen knee "
@@ -229,7 +229,7 @@ DOCTOR = Scene(
         A: Well, I [moved some furniture|slept in a tent|work at night a lot|sit at a desk all day].
          / Not really. I [only went swimming in the lake|painted the fence, that's all].
         ?B: Do you take any medicine?
-        ?A: Only vitamins[, and my wife's cough drops|]. [They taste awful.|]
+        ?A: Only vitamins[, and my wife's cough drops|]. They taste awful.
         ?B: Do you smoke?
         ?A: I stopped [two|five|eight] years ago.
         ~
@@ -241,7 +241,7 @@ DOCTOR = Scene(
                 A: Is it serious?
                  / Should I be worried?
                 B: No, it's [nothing serious|quite harmless]. I suggest {cure}, and it will [pass|get better].
-                 / I don't think so. You need {cure}. [Drink a lot of water, too.|]
+                 / I don't think so. You need {cure}. Drink a lot of water, too.
                 A: [All right|Good]. Do I have to come back?
                  / What if it doesn't [help|get better]?
                 B: Please come back on {back} [if it still hurts|if it's not better].

@@ -7,7 +7,7 @@ from .scene import Ending, Scene
 
 LAPTOP = Scene(
     name="broken laptop",
-    tone="service",
+    tone="counter",
     slots={
         "fault": "the screen stays black = a black screen | it doesn't charge = a charging problem "
         "| I spilled juice on the keyboard = juice on the keyboard | the fan is very loud = a loud fan "
@@ -48,7 +48,7 @@ LAPTOP = Scene(
                 {B} will change {part} of {A}'s laptop, which has {fault:told}, for {price} by {ready}.
                 Because of {fault:told}, {B} has to replace {part}. {A} pays {price} and can collect the laptop on \
                     {ready}.
-                {A} asks {B} to fix {fault:told}. It's {part}, costs {price}, and {A} can pick it up on {ready}.
+                {A} has a laptop with {fault:told}. It's {part}, costs {price}, and {A} can pick it up on {ready}.
             """,
         ),
         Ending(
@@ -80,7 +80,7 @@ LAPTOP = Scene(
 
 TICKETS = Scene(
     name="concert tickets",
-    tone="service",
+    tone="counter",
     slots={
         "band": "the Blue Lanterns | the city orchestra | Paper Planes | the Night Owls | a jazz trio "
         "| the Silver Foxes "
@@ -95,12 +95,12 @@ TICKETS = Scene(
     script="""
         A: I'd like {count} for {band} on {day}[, please|].
          / Do you still have {count} for {band}, on {day}?
-         / I'm calling about {band}. Could I get {count} for {day}?
+         / I'm here for {band}. Could I get {count} for {day}?
         B: [One moment, please.|Let me check.] [Is it for adults only?|Do you have a member card?]
         A: [Yes.|No, I don't think so.] [It's my father's birthday.|We have never seen them live.|My friends talk of \
             nothing else.]
         ?A: Where is the entrance, by the way?
-        ?B: On the side, next to the ice cream shop. [Doors open at half past six.|]
+        ?B: On the side, next to the ice cream shop. Doors open at half past six.
         ~
     """,
     endings=(
@@ -110,8 +110,8 @@ TICKETS = Scene(
                 A: So, is there anything left?
                 B: You are lucky. I have {count} {seat} for {price} each.
                  / Yes, there is something {seat}, {price} each.
-                A: {seat}? [Perfect|Great], I'll take that. [Can I pay by card?|]
-                 / [Hm, {price}.|] Okay, {seat} is fine. I'll take that.
+                A: {seat}? [Perfect|Great], I'll take that. Can I pay by card?
+                 / Hm, {price}. Okay, {seat} is fine. I'll take that.
                 B: [Sure.|Of course.] I'll send everything to your phone.
             """,
             summaries="""
@@ -144,7 +144,7 @@ TICKETS = Scene(
 
 GYM = Scene(
     name="joining a gym",
-    tone="service",
+    tone="counter",
     slots={
         "class": "yoga | boxing | swimming | dancing | climbing | pilates | spinning | rowing",
         "day": DAYS,
@@ -157,7 +157,7 @@ GYM = Scene(
     script="""
         A: I'm [interested in|thinking about] your {class} class. [What can you tell me about it?|How does it work?]
          / I'd like to know more about the {class} class[ here|].
-        B: [Sure.|Gladly.] It's every {day} at {hour}. [Have you done it before?|Are you a beginner?]
+        B: [Sure.|Gladly.] It's every {day} at {hour}. [Have you done it before?|Have you tried another class?]
          / The class is on {day} at {hour}. [Is that a good time for you?|Have you tried it before?]
         A: [Never.|Only once, at school.|A little, years ago.] I want to {goal}.
          / [Not yet.|I'm a beginner.] My plan is to {goal}.
@@ -173,7 +173,7 @@ GYM = Scene(
                 B: It's {fee} a month. [The first week is free.|You can stop at any time.]
                  / {fee} a month, [with everything included|and you can use the machines, too].
                 A: That's [fine|fair]. I'd like to join.
-                 / Okay, I'll join. [Where do I sign?|]
+                 / Okay, I'll join. Where do I sign?
                 B: [Great.|Welcome!] Please bring {bring}.
                  / Wonderful. Don't forget to bring {bring} on the first day.
             """,
@@ -195,7 +195,7 @@ GYM = Scene(
                  / Of course. One trial lesson costs {fee}.
                 A: [Good.|Fair enough.] What do I need?
                  / Then I'll come to the trial lesson. What should I bring?
-                B: Just {bring}. [We have everything else.|]
+                B: Just {bring}. We have everything else.
                  / You need {bring}, that's all.
                 A: See you on {day}, then.
             """,
@@ -211,4 +211,71 @@ GYM = Scene(
     ),
 )
 
-SCENES = (FOOD, CARD, LUGGAGE, DOCTOR, LAPTOP, TICKETS, GYM)
+HOTEL = Scene(
+    name="a hotel room",
+    tone="phone",
+    slots={
+        "fault": "there is no hot water = no hot water | the heating doesn't work = broken heating "
+        "| the air conditioner is too loud = a loud air conditioner "
+        "| the window doesn't close = a window that won't close "
+        "| the bed is broken = a broken bed | there are ants in the bathroom = ants in the bathroom "
+        "| the lights don't work = broken lights | it smells of smoke = a smell of smoke",
+        "room": "room 104 | room 212 | room 307 | room 118 | room 225 | room 410 | room 309 | room 503",
+        "better": "room 601 | room 415 | room 320 | room 508 | room 117 | room 222",
+        "gift": "free breakfast | a bottle of wine | free parking | a free dinner | a voucher for the sauna",
+        "who": "the caretaker | a plumber | the electrician | a handyman | a technician",
+        "soon": "ten minutes | a quarter of an hour | twenty minutes | half an hour | an hour",
+        "nights": "two nights | three nights | five nights | a week",
+    },
+    script="""
+        A: I'm calling from {room}. [I'm afraid|Sorry to say so, but] {fault}.
+         / Can you help me? I'm in {room}, and {fault}.
+        B: Oh, I'm [very|so] sorry. When did you notice it?
+         / That's not good. Has it been like this [all day|since you came]?
+        A: [Just now, after my walk.|Since we arrived.] We are staying for {nights}, so [please do something|it \
+            matters].
+         / [An hour ago.|When I unpacked.] I booked {nights}, and I can't stay like this.
+        ?B: Did you try the [switch|red button] next to the door?
+        ?A: Of course. [Twice.|Nothing happens.]
+        ~
+    """,
+    endings=(
+        Ending(
+            correctable="room better",
+            script="""
+                A: [Could I have|Can you give me] another room?
+                B: Yes, you can move to {better}. [It has a sea view, too.|It's a little bigger.]
+                 / Certainly. {better} is free, and it's ready for you.
+                A: [That would be great.|Thank you.] And do I [pay more|have to pay more]?
+                B: No. You also get {gift}, because of the trouble.
+                 / Not at all. And we give you {gift}, to say sorry.
+            """,
+            summaries="""
+                {A} complains about {fault:told} in {room}. {B} moves {A} to {better} and offers {gift}.
+                Because of {fault:told} in {room}, {A} can move to {better} and also gets {gift}.
+                {B} gives {A}, who is in {room} with {fault:told}, {better} and {gift} for the trouble.
+                {A} calls from {room} about {fault:told} and gets {better}, with {gift} because of the trouble.
+            """,
+        ),
+        Ending(
+            correctable="room soon",
+            script="""
+                A: [What can you do?|Can somebody look at it?]
+                B: I'll send {who} up. It [takes|will take] about {soon}.
+                 / {who} will be with you in {soon}.
+                A: [Good|Okay]. I'll [wait here|stay in my room] then.
+                B: And for the trouble, you get {gift}. I hope that's all right.
+                 / Thank you. We would also like to give you {gift}.
+                A: [How kind of you.|Oh, that's nice.]
+            """,
+            summaries="""
+                {A} calls from {room} about {fault:told}. {B} will send {who} in {soon} and offers {gift}.
+                {B} sends {who} to {room} in {soon} because of {fault:told}. {A} also gets {gift}.
+                There is a problem in {A}'s {room}: {fault:told}. {who} will come in {soon}, and {A} gets {gift}.
+                {A} complains about {fault:told} in {room}, so {B} sends {who} in {soon} and gives {A} {gift}.
+            """,
+        ),
+    ),
+)
+
+SCENES = (LAPTOP, TICKETS, GYM, HOTEL)

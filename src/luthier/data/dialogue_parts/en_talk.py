@@ -8,13 +8,11 @@ DAYS = "Monday | Tuesday | Wednesday | Thursday | Friday | Saturday | Sunday"
 MORNINGS = "eight o'clock | half past eight | nine o'clock | 9:15 | 9:45 | ten o'clock | half past ten | eleven o'clock"
 EVENINGS = (
     "five o'clock | half past five | six o'clock | 6:15 | half past six | 6:45 | seven o'clock | 7:20 "
-    "| half past seven "
-    "| eight o'clock"
+    "| half past seven | eight o'clock"
 )
 STREETS = (
     "12 Mill Lane | 48 Park Road | 7 Station Street | 31 Garden Street | 90 Church Road | 5 River Walk "
-    "| 66 King Street "
-    "| 23 Orchard Road | 17 School Lane | 104 Bridge Street | 9 Harbour Road | 82 Hill Street"
+    "| 66 King Street | 23 Orchard Road | 17 School Lane | 104 Bridge Street | 9 Harbour Road | 82 Hill Street"
 )
 CITIES = (
     "Lisbon | Vienna | Seoul | Nairobi | Toronto | Istanbul | Madrid | Prague | Hanoi | Cairo | Dublin | Oslo | Lima "
@@ -26,10 +24,9 @@ FRIENDS = "Grace | Pablo | Ingrid | Ravi | Joanna | Hassan | Keiko | Martin | So
 TALK = Talk(
     names=phrases(
         "Tom | Amina | Lucas | Mei | Fatima | Jonas | Priya | Diego | Anna | Kofi | Yuki | Elena | Omar | Sarah "
-        "| Mateo "
-        "| Leila | Pierre | Chloe | Arjun | Hana | Samuel | Zeynep | Marta | Tariq | Ines | Emeka | Lin | Bruno | Nora "
-        "| Jin | Olga | Andre | Carla | Musa | Freya | Rosa | Viktor | Anika | Peter | Salma | Hugo | Thandi | Minh "
-        "| Clara | Yusuf | Eva | Kwame | Julia | Felix | Aisha"
+        "| Mateo | Leila | Pierre | Chloe | Arjun | Hana | Samuel | Zeynep | Marta | Tariq | Ines | Emeka | Lin "
+        "| Bruno | Nora | Jin | Olga | Andre | Carla | Musa | Freya | Rosa | Viktor | Anika | Peter | Salma | Hugo "
+        "| Thandi | Minh | Clara | Yusuf | Eva | Kwame | Julia | Felix | Aisha"
     ),
     calling=", {}",
     colon=": ",
@@ -44,13 +41,28 @@ TALK = Talk(
             Oh, hi{you}.
             Hey{you}, there you are.
         """),
-        "service": lines("""
+        "strangers": lines("""
+            Hello.
+            Good morning.
+            Good afternoon.
+            Excuse me.
+            Hi.
+            Good day.
+        """),
+        "counter": lines("""
             Hello.
             Good morning.
             Good afternoon.
             Hi there.
             Excuse me.
+            Hi.
+        """),
+        "phone": lines("""
+            Hello?
             Good evening.
+            Hello, can you hear me?
+            Hi, good evening.
+            Hello.
         """),
     },
     small_talk={
@@ -67,7 +79,16 @@ TALK = Talk(
             Wow, nice jacket. >> Thanks, I got it for [ten|twelve|fifteen] dollars at the flea market.
             What a hot day. >> Tell me about it. I had three glasses of iced tea.
         """),
-        "service": lines("""
+        "strangers": lines("""
+            What weather today! >> Yes, my shoes are wet already.
+            It's cold this morning. >> It is, and I forgot my gloves.
+            Sorry, do you have the time? >> Yes, it's ten past four.
+            Oh, is that your umbrella on the floor? >> It is! Thank you, I would have lost it.
+            What a beautiful day. >> Yes, finally. It rained for a week.
+            Sorry, I'm a bit out of breath. >> Take your time. I ran here, too.
+            I like your scarf. >> Thank you! My grandmother made it.
+        """),
+        "counter": lines("""
             It's so busy here today. >> It is. Thank you for waiting.
             What weather! I'm wet to the skin. >> Oh dear. You can leave your coat over there.
             I tried to call before, but nobody answered. >> I'm sorry, we had a meeting until ten.
@@ -76,6 +97,15 @@ TALK = Talk(
             It took me ages to find this place. >> Yes, the sign outside fell down last week.
             It's warm in here. >> Sorry, the heating has a life of its own.
             I hope I am in the right place. >> I think so. How can I help?
+            Sorry, may I put my bag here? >> Of course. Those stairs are steep, I know.
+        """),
+        "phone": lines("""
+            I tried to call before, but nobody answered. >> I'm sorry, we had a very busy hour.
+            Is this the right number? >> It is. What can I do for you?
+            Finally! I was on hold for [five|ten|twelve] minutes. >> I apologise. My colleague is ill today.
+            The music on your line is nice. >> Thank you. My brother plays the piano.
+            Do you speak English? >> Of course. How can I help?
+            Am I calling too late? >> Not at all. We are here until midnight.
         """),
     },
     asides={
@@ -90,15 +120,29 @@ TALK = Talk(
             Did I tell you I started learning the guitar? >> No! Play me something one day. >> One day. Okay, so.
             I got up at five today, can you believe it? >> You? Never. >> It's true. Anyway.
         """),
-        "service": lines("""
+        "strangers": lines("""
+            Nice umbrella, by the way. >> Thank you. I found it on a train. >> Lucky you.
+            Do you smell that? Somebody is frying onions. >> And I haven't had breakfast. >> Me neither.
+            Is that a dog barking? >> No, I think it's a car. >> Strange.
+            Did you hear the thunder last night? >> I was under my bed! >> Same here.
+            Do you come from around here? >> No, I moved here two years ago. >> I see.
+            I didn't sleep at all last night. >> It was the full moon. >> Maybe.
+        """),
+        "counter": lines("""
             Is it always this loud here? >> Only until the roof is repaired. >> I see.
-            That's a lovely plant, by the way. >> Thank you. My colleague waters it with cold tea. >> Ha, it seems \
-                to work.
+            That's a lovely plant, by the way. >> Thank you. My colleague waters it with cold tea. >> Well, it works.
             Excuse me, is there a place to park here? >> Yes, behind the building, two dollars an hour. >> Good to know.
-            Sorry, could you speak a little louder? The line is bad. >> Of course. Is it better now? >> Much better.
             Do you have a pen, by any chance? >> Here you are. Keep it. >> Thanks.
             It's my first time here, you know. >> Then welcome! >> Thank you.
-            My bus was late, so I'm a bit out of breath. >> Take your time. >> Thanks. All right.
+            My bus was late, so I'm a bit nervous. >> Take your time. >> Thanks. All right.
+            Is that your cat in the window? >> She lives here. We only work here. >> Ha, I see.
+        """),
+        "phone": lines("""
+            Could you speak up a little? The line is bad. >> Of course. Is it better now? >> Much better.
+            Sorry about the noise, my kids are playing pirates. >> No problem, I have three at home. >> Then you \
+                understand.
+            Is it raining where you are, too? >> Since six this morning. >> Same here.
+            Sorry, I had my mouth full. >> Enjoy your meal! >> Thanks, it's only toast.
         """),
     },
     interruptions=lines("""
@@ -121,12 +165,23 @@ TALK = Talk(
             Good. >> Take care{you}.
             Deal. >> You're the best.
         """),
-        "service": lines("""
+        "strangers": lines("""
+            It was nice to talk to you. >> You, too.
+            All right then. >> Have a nice day.
+            Good. >> Goodbye.
+        """),
+        "counter": lines("""
             Thank you. >> You're welcome.
             All right then. >> Have a nice day.
             Great, thanks for your time. >> My pleasure.
             Good. >> Goodbye.
             Okay. >> Thanks, bye.
+        """),
+        "phone": lines("""
+            Thank you. >> You're welcome.
+            All right then. >> Have a nice evening.
+            Good. >> Goodbye.
+            Okay, bye. >> Bye.
         """),
     },
     corrected_at_once=lines("""

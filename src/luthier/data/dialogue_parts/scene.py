@@ -70,7 +70,10 @@ class Scene:
 
     name: str
     tone: str
-    """`friends` or `service`: which greetings, small talk and goodbyes fit; in a service scene A is the customer."""
+    """`friends`, `strangers`, `counter` or `phone`: which greetings, small talk and goodbyes fit.
+
+    At a counter and on the phone A is the customer.
+    """
     slots: Mapping[str, str]
     script: str
     endings: tuple[Ending, ...]
