@@ -293,7 +293,9 @@ def stay_below_the_free_memory() -> None:
     if not memory.exists():
         return
     free = next(int(line.split()[1]) for line in memory.read_text().splitlines() if "MemAvailable" in line)
-    resource.setrlimit(resource.RLIMIT_DATA, (free * 1024 * 9 // 10,) * 2)
+    wanted, allowed = free * 1024 * 9 // 10, resource.getrlimit(resource.RLIMIT_DATA)[1]
+    most = wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, allowed))
     Path("/proc/self/oom_score_adj").write_text("1000")
 
 

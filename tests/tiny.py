@@ -93,6 +93,7 @@ def qwen3():
     return _decoder(hf.Qwen3ForCausalLM, hf.Qwen3Config, head_dim=16)
 
 
+LOUDER, LOUD_END = {"bart": 12.0}, {"t5": 4.0, "bart": -4.0}
 FAMILIES = {f.__name__: f for f in (t5, bart, bert, roberta, gpt2, bloom, llama, qwen2, qwen3)}
 
 
@@ -178,13 +179,21 @@ def scores(bone, made, rows=None, tokens=None):
         return class_logits(bone, made, batch) if made.head is not None else label_logits(bone, batch)
 
 
-def ending(family: str, boost: float = 3.0):
-    """A backbone whose rows end at different times: the end token gets a louder, untied row in the output head."""
+@cache
+def ending(family: str):
+    """A shared backbone whose rows say different things and end at different times.
+
+    Its matrices are louder than a fresh model's, its output head is its own, and the end token's row of it louder still.
+    """
     from luthier.backbone import Backbone
 
-    model = FAMILIES[family]()
+    model, noise = FAMILIES[family](), torch.Generator().manual_seed(7)
     head = model.get_output_embeddings()
-    head.weight = torch.nn.Parameter(head.weight.detach().clone())
     with torch.no_grad():
-        head.weight[1] = torch.randn(head.weight.shape[1], generator=torch.Generator().manual_seed(0)) * boost * head.weight.std()
-    return Backbone.of(model, tokenizer("seq2seq" if family in ("t5", "bart") else "causal"), f"tiny-{family}")
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 2 and family != "t5":
+                parameter.mul_(LOUDER.get(family, 5.0))
+        words = torch.randn(head.weight.shape, generator=noise)
+        words[1] *= LOUD_END.get(family, 2.0)
+        head.weight = torch.nn.Parameter(words)
+    return Backbone.of(model, tokenizer("seq2seq" if family in ("t5", "bart") else "causal"), f"ending-{family}")

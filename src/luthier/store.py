@@ -24,7 +24,10 @@ from .methods import METHODS, Method
 from .spell import parse
 
 PROMPTS = ("PROMPT_TUNING", "P_TUNING")
+NO_SITES = (*PROMPTS, "PREFIX_TUNING")
+"""PEFT's methods that replace no module: a saved head has a shorter name beside them."""
 HEAD_NAMES = {"encoder": "classifier", "causal": "score"}
+HEAD_ENDS = (".classifier.weight", ".score.weight", ".classifier.out_proj.weight")
 
 
 def save(folder: Path, backbone: Backbone, method: Method, delta: Delta) -> int:
@@ -82,8 +85,7 @@ def open_adapter(folder: Path | str, backbone: Backbone) -> tuple[Method, Delta]
     delta = method.delta(backbone)
     if (folder / "adapter_config.json").exists():
         delta.virtual_first = True
-        width = next((t.shape[0] for n, t in _tensors(folder).items() if n.endswith(("classifier.weight", "score.weight", "out_proj.weight"))
-                      and n.split(".")[-2] in ("classifier", "score")), 0)
+        width = next((t.shape[0] for n, t in _tensors(folder).items() if n.endswith(HEAD_ENDS)), 0)
         if width:
             delta.head = backbone.new_head(width, seed=0)
     _fill(folder, backbone, delta)
@@ -111,10 +113,10 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
 
 def _fill(folder: Path, backbone: Backbone, delta: Delta) -> None:
     tensors = _tensors(folder)
-    if (folder / "adapter_config.json").exists():
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        tensors = _from_peft(config, tensors, delta, backbone)
     try:
+        if (folder / "adapter_config.json").exists():
+            config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+            tensors = _from_peft(config, tensors, delta, backbone)
         delta.load_shipped(tensors)
     except (KeyError, RuntimeError) as fault:
         raise UserError(f"{folder} does not fit {backbone.name}: {fault}", "a delta of the same backbone and method",
@@ -134,7 +136,7 @@ def _to_peft(kind: str, delta: Delta, backbone: Backbone) -> dict[str, Tensor]:
         for site, actor in zip(delta.sites, delta.actors):
             named |= {f"base_model.model.{site.path}.{n}": t for n, t in actor.to_peft().items()}
     if delta.head is not None:
-        named |= {f"base_model.model.{n}": t for n, t in _head_names(delta, backbone).items()}
+        named |= {_their_head(n, kind, backbone): t for n, t in delta.head.state_dict().items()}
     return named
 
 
@@ -154,14 +156,14 @@ def _from_peft(config: dict[str, Any], tensors: dict[str, Tensor], delta: Delta,
             mine |= {f"{site.name}.{n}": t for n, t in actor.from_peft(here).items()}
     if delta.head is not None:
         for own in delta.head.state_dict():
-            mine[f"head.{own}"] = tensors[f"base_model.model.{_their_head(own, backbone)}"]
+            mine[f"head.{own}"] = tensors[_their_head(own, kind, backbone)]
+    unread = set(tensors) - set(_to_peft(kind, delta, backbone))
+    if unread:
+        raise KeyError(f"{len(unread)} tensors act on nothing here, first {min(unread)}")
     return mine
 
 
-def _head_names(delta: Delta, backbone: Backbone) -> dict[str, Tensor]:
-    return {_their_head(n, backbone): t for n, t in delta.head.state_dict().items()}
-
-
-def _their_head(own: str, backbone: Backbone) -> str:
-    """Our head's tensor -> its name in the library's sequence classifiers."""
-    return f"{HEAD_NAMES[backbone.kind]}.{own.removeprefix('out.')}"
+def _their_head(own: str, kind: str, backbone: Backbone) -> str:
+    """Our head's tensor -> its name in PEFT's file over the library's sequence classifiers."""
+    start = "base_model" if kind in NO_SITES else "base_model.model"
+    return f"{start}.{HEAD_NAMES[backbone.kind]}.{own.removeprefix('out.')}"

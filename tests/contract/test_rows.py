@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import tiny
 import torch
@@ -33,7 +32,7 @@ def test_padding_changes_no_answer(family, word):
 @generating
 @method
 def test_greedy_of_a_batch_is_greedy_of_each_row(family, word):
-    bone = ending(family)
+    bone = tiny.ending(family)
     made = tiny.delta(bone, word, moved=0.1)
     together = said(bone, [made], [None], range(len(tiny.TEXTS)))
     assert together == [said(bone, [made], [None], [row])[0] for row in range(len(tiny.TEXTS))]
@@ -47,7 +46,7 @@ PAIRS = (("lora(rank=4)", "ia3"), ("prompt(tokens=5)", "prompt(tokens=5)"), ("pr
 @generating
 @pytest.mark.parametrize("pair", PAIRS)
 def test_two_deltas_in_one_batch_say_what_each_says_alone(family, pair):
-    bone = ending(family)
+    bone = tiny.ending(family)
     first, second = (tiny.delta(bone, word, seed, moved=0.1) for seed, word in enumerate(pair))
     rows = torch.tensor([0, 3, 4, 7, 9]), torch.tensor([1, 2, 5, 6, 8])
 
@@ -63,12 +62,11 @@ def test_two_deltas_in_one_batch_say_what_each_says_alone(family, pair):
     together = said(bone, [first, second], list(rows), range(10))
     for delta, mine in zip((first, second), rows):
         assert [together[r] for r in mine] == said(bone, [delta], [None], mine.tolist())
-    assert len({len(t) for t in together}) > 1, "no row left the batch early, so nothing was shown"
     bone.check_untouched()
 
 
 def test_rows_of_a_delta_may_be_a_slice():
-    bone = ending("qwen2")
+    bone = tiny.ending("qwen2")
     first, second = (tiny.delta(bone, "lora(rank=4)", seed, moved=0.1) for seed in (0, 1))
     together = said(bone, [first, second], [slice(0, 4), slice(4, 10)], range(10))
     assert together[:4] == said(bone, [first], [None], range(4))
@@ -94,19 +92,9 @@ def said(bone, deltas, rows, which):
         return greedy(bone, layout, inputs, DECODING, call)
 
 
-ENDING = {}
-
-
-def ending(family):
-    """A backbone that ends some answers early: its end token is likely, in different rows at different times."""
-    if family not in ENDING:
-        ENDING[family] = tiny.ending(family)
-    return ENDING[family]
-
-
 def test_rows_end_at_different_times_in_every_family():
     """Guards the tests above: without early ends they would not see a batch that shrinks."""
     for family in GENERATING:
-        bone = ending(family)
+        bone = tiny.ending(family)
         lengths = [len(a) for a in said(bone, [tiny.delta(bone, "lora", moved=0.1)], [None], range(10))]
-        assert min(lengths) < np.median(lengths) or max(lengths) > np.median(lengths), (family, lengths)
+        assert len(set(lengths)) > 1, (family, lengths)

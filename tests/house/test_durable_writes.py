@@ -11,7 +11,19 @@ from tests.house.source import imports, modules, place
 RECIPE = "bases."
 """Made the built-in backbone once; what it wrote is in the repository and is checked by a test."""
 
-WRITERS = {"write_text", "write_bytes", "save_file", "save_pretrained", "copyfile", "copy", "copy2", "copytree", "savez", "tofile", "dump"}
+WRITERS = {
+    "write_text",
+    "write_bytes",
+    "save_file",
+    "save_pretrained",
+    "copyfile",
+    "copy",
+    "copy2",
+    "copytree",
+    "savez",
+    "tofile",
+    "dump",
+}
 OWN = {"files", "np"}
 """`files.write_text` is the right one."""
 
@@ -33,7 +45,11 @@ def test_no_pickle(module):
         assert text != "torch.save", place(module, call)
         if text in ("torch.load", "np.load"):
             kept = {k.arg: ast.unparse(k.value) for k in call.keywords}
-            safe = kept.get("weights_only") == "True" if text == "torch.load" else kept.get("allow_pickle", "False") == "False"
+            safe = (
+                kept.get("weights_only") == "True"
+                if text == "torch.load"
+                else kept.get("allow_pickle", "False") == "False"
+            )
             assert safe, f"{place(module, call)} opens a pickle that can run code"
 
 
@@ -46,7 +62,9 @@ def writes(call: ast.Call) -> bool:
     if isinstance(f, ast.Attribute) and f.attr in WRITERS:
         return not (isinstance(f.value, ast.Name) and f.value.id in OWN)
     if (isinstance(f, ast.Name) and f.id == "open") or (isinstance(f, ast.Attribute) and f.attr == "open"):
-        modes = [a for a in (*call.args, *(k.value for k in call.keywords if k.arg == "mode")) if isinstance(a, ast.Constant)]
+        modes = [
+            a for a in (*call.args, *(k.value for k in call.keywords if k.arg == "mode")) if isinstance(a, ast.Constant)
+        ]
         return any(isinstance(m.value, str) and len(m.value) <= 3 and set(m.value) & set("wx+") for m in modes)
     return False
 
@@ -54,8 +72,14 @@ def writes(call: ast.Call) -> bool:
 @pytest.mark.parametrize(
     ("line", "bad"),
     [
-        ("open(p, 'w')", True), ("p.open('wb')", True), ("p.open(mode='x')", True), ("p.write_text(t)", True),
-        ("files.write_text(p, t)", False), ("open(p)", False), ("p.open('rb')", False), ("shutil.copyfile(a, b)", True),
+        ("open(p, 'w')", True),
+        ("p.open('wb')", True),
+        ("p.open(mode='x')", True),
+        ("p.write_text(t)", True),
+        ("files.write_text(p, t)", False),
+        ("open(p)", False),
+        ("p.open('rb')", False),
+        ("shutil.copyfile(a, b)", True),
     ],
 )
 def test_the_rule_itself(line, bad):

@@ -19,7 +19,9 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=False)
 
 
-@pytest.mark.parametrize("what", ["import luthier, luthier.cli", "import luthier.records, luthier.spell, luthier.files, luthier.errors"])
+@pytest.mark.parametrize(
+    "what", ["import luthier, luthier.cli", "import luthier.records, luthier.spell, luthier.files, luthier.errors"]
+)
 def test_nothing_heavy(what):
     asked = python(f"{what}\nimport sys\nprint([m for m in {HEAVY!r} if m in sys.modules])")
     assert asked.stdout.strip() == "[]", asked.stdout + asked.stderr
@@ -27,12 +29,17 @@ def test_nothing_heavy(what):
 
 @pytest.mark.parametrize("words", [["--help"], ["compare", "--help"], ["--version"]])
 def test_help_loads_nothing_heavy(words):
-    code = (f"import sys\nfrom luthier.cli import main\ntry:\n    main({words!r})\nexcept SystemExit as end:\n    assert not end.code\n"
-            f"print([m for m in {HEAVY!r} if m in sys.modules])")
+    code = (
+        f"import sys\nfrom luthier.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
     assert python(code).stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("modules", ["luthier.score, luthier.metrics", "luthier.report", "luthier.tasks, luthier.data", "luthier.show"])
+@pytest.mark.parametrize(
+    "modules", ["luthier.score, luthier.metrics", "luthier.report", "luthier.tasks, luthier.data", "luthier.show"]
+)
 def test_figures_need_no_torch(modules):
     asked = python(f"import {modules}, sys\nprint([m for m in ('torch', 'transformers') if m in sys.modules])")
     assert asked.stdout.strip() == "[]", asked.stdout + asked.stderr

@@ -24,11 +24,26 @@ FLOORS = (
 )
 """The house from the ground up; what stands on one floor does not import each other, packages aside."""
 
-RECIPE = tuple(f"bases.{name}" for name in ("checkpoint", "examples", "muon", "pretrain", "publish", "tokenizer", "wiring"))
+RECIPE = tuple(
+    f"bases.{name}" for name in ("checkpoint", "examples", "muon", "pretrain", "publish", "tokenizer", "wiring")
+)
 """How the built-in backbone was made; never imported by the product."""
 
 DOORS = {
-    "torch": ("delta", "ops", "heads", "methods", "backbone", "encode", "train", "predict", "store", "trial", "convert", *RECIPE),
+    "torch": (
+        "delta",
+        "ops",
+        "heads",
+        "methods",
+        "backbone",
+        "encode",
+        "train",
+        "predict",
+        "store",
+        "trial",
+        "convert",
+        *RECIPE,
+    ),
     "transformers": ("backbone", *RECIPE),
     "tokenizers": RECIPE,
     "peft": ("methods.peft",),
@@ -72,7 +87,7 @@ def test_a_library_comes_in_through_its_doors(library):
     strangers = {m for m in users if not any(m == door or m.startswith(f"{door}.") for door in DOORS[library])}
     assert not strangers, f"{library} is imported by {strangers}; its doors are {DOORS[library]}"
     unused = [door for door in DOORS[library] if not any(m == door or m.startswith(f"{door}.") for m in users)]
-    assert not unused or DOORS[library][-len(RECIPE):] == RECIPE, f"doors of {library} that nobody uses: {unused}"
+    assert not unused or DOORS[library][-len(RECIPE) :] == RECIPE, f"doors of {library} that nobody uses: {unused}"
 
 
 def test_no_library_without_a_door():

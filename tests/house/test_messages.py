@@ -28,7 +28,11 @@ def user_errors() -> list[tuple[str, ast.Call]]:
     found = []
     for module, tree in modules().items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and ast.unparse(node.exc.func) in USER_ERRORS:
+            if (
+                isinstance(node, ast.Raise)
+                and isinstance(node.exc, ast.Call)
+                and ast.unparse(node.exc.func) in USER_ERRORS
+            ):
                 found.append((module, node.exc))
     return found
 

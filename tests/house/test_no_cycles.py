@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.house.source import modules, own_imports
 
-
 RECIPE = ["bases.pretrain", "bases.publish"]
 """Two scripts that made the built-in backbone; `publish`, run alone, asks `pretrain` for the model's shape."""
 

@@ -12,12 +12,18 @@ from tests.house.source import ROOT
 
 TEXT = (".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".html", ".css", ".js", ".cfg", ".sh", "")
 SOMEWHERE = re.compile(r"(?<![\w.~:])/(home|root|work|Users|mnt|opt|data|workspace)/\w")
-WRITTEN_WITH = re.compile("|".join(("clau" "de", "anthro" "pic", "co" "pilot", "chat" r"gpt\s+(wrote|generated)", "generated " "by an? ai")), re.I)
+TOOLS = ("[c]laude", "[a]nthropic", "[c]opilot", r"[c]hatgpt\s+(wrote|generated)", "[g]enerated by an? ai")
+WRITTEN_WITH = re.compile("|".join(TOOLS), re.IGNORECASE)
 
 
 def tracked() -> list[str]:
-    asked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True,
-                           text=True, check=False)
+    asked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if asked.returncode:
         pytest.skip("not a git checkout: there is no list of the project's files")
     return [n for n in asked.stdout.split("\0") if n and (ROOT / n).is_file()]

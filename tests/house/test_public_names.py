@@ -13,7 +13,9 @@ from luthier import methods
 
 def test_sorted_and_complete():
     assert luthier.__all__ == sorted(set(luthier._HOMES))
-    assert {cls.__name__ for cls in methods.METHODS.values() if cls.__module__.startswith("luthier.")} <= set(luthier.__all__)
+    assert {cls.__name__ for cls in methods.METHODS.values() if cls.__module__.startswith("luthier.")} <= set(
+        luthier.__all__
+    )
 
 
 @pytest.mark.parametrize("name", luthier.__all__)

@@ -17,7 +17,7 @@ TASK_LIMIT = 70
 
 LARGER = {
     "methods.prefix": (160, "keys and values enter three kinds of attention and BLOOM's own"),
-    "methods.peft": (135, "puts another library's modules in place and takes them out again"),
+    "methods.peft": (140, "puts another library's modules in place and takes them out again"),
 }
 """Module -> its own limit, and why."""
 
@@ -27,7 +27,9 @@ FUNCTION_LINES, PARAMETERS = 60, 6
 @pytest.mark.parametrize("module", sorted(modules()))
 def test_file_size(module):
     lines = len(path_of(module).read_text(encoding="utf-8").splitlines())
-    assert lines <= limit(module), f"{module} has {lines} lines, {limit(module)} are allowed: split it where it says two things"
+    assert lines <= limit(module), (
+        f"{module} has {lines} lines, {limit(module)} are allowed: split it where it says two things"
+    )
 
 
 def limit(module: str) -> int:
@@ -52,4 +54,6 @@ def test_function_size(module):
             assert lines <= FUNCTION_LINES, f"{place(module, node)} {node.name} has {lines} lines"
             a = node.args
             names = [x.arg for x in (*a.posonlyargs, *a.args, *a.kwonlyargs) if x.arg not in ("self", "cls")]
-            assert len(names) <= PARAMETERS, f"{place(module, node)} {node.name} has {len(names)} parameters: a noun is missing"
+            assert len(names) <= PARAMETERS, (
+                f"{place(module, node)} {node.name} has {len(names)} parameters: a noun is missing"
+            )

@@ -9,7 +9,20 @@ import pytest
 
 from tests.house.source import modules, place
 
-EMPTY = {"util", "utils", "manager", "handler", "base", "common", "misc", "helper", "helpers", "engine", "wrapper", "abstract"}
+EMPTY = {
+    "util",
+    "utils",
+    "manager",
+    "handler",
+    "base",
+    "common",
+    "misc",
+    "helper",
+    "helpers",
+    "engine",
+    "wrapper",
+    "abstract",
+}
 CLASSES_ONLY = {"context", "bases"}
 PACKAGES = {"bases", "engines"}
 """Built-in backbones, and where trials run: nouns of this house."""

@@ -21,7 +21,11 @@ from luthier.trial import Run
 
 SRC = Path(cli.__file__).resolve().parents[1]
 ENVIRONMENT = {
-    **os.environ, "PYTHONPATH": str(SRC), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1",
+    **os.environ,
+    "PYTHONPATH": str(SRC),
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "OMP_NUM_THREADS": "1",
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
 }
 METHODS = "zero_shot, lora(rank=4), prompt(tokens=5)"
@@ -39,7 +43,9 @@ class Answer:
 
 def shell(words: Sequence[str], folder: Path, seconds: float = 240) -> Answer:
     """A command in a process of its own."""
-    asked = subprocess.run(list(words), cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=seconds, check=False)
+    asked = subprocess.run(
+        list(words), cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=seconds, check=False
+    )
     return Answer(asked.returncode, asked.stdout, asked.stderr)
 
 
@@ -96,8 +102,10 @@ def dialogues(rows: int) -> list[dict[str, str]]:
     """Made-up dialogues with summaries, all different."""
     places = ("station", "market", "library", "harbour", "old mill", "cinema")
     return [
-        {"dialogue": f"#Person1#: Shall we meet at the {places[n % 6]} at {n}? #Person2#: Good, see you there.",
-         "summary": f"They meet at the {places[n % 6]} at {n}."}
+        {
+            "dialogue": f"#Person1#: Shall we meet at the {places[n % 6]} at {n}? #Person2#: Good, see you there.",
+            "summary": f"They meet at the {places[n % 6]} at {n}.",
+        }
         for n in range(rows)
     ]
 

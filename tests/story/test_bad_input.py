@@ -25,7 +25,9 @@ def data(tmp_path: Path) -> Path:
     """Good rows and every kind of bad file beside them."""
     write_rows(tmp_path / "ok.jsonl", dialogues(24))
     (tmp_path / "empty.jsonl").write_bytes(b"")
-    (tmp_path / "broken.jsonl").write_text('{"dialogue":"a","summary":"x"}\n{"dialogue": "b", "summary"\n', encoding="utf-8")
+    (tmp_path / "broken.jsonl").write_text(
+        '{"dialogue":"a","summary":"x"}\n{"dialogue": "b", "summary"\n', encoding="utf-8"
+    )
     write_rows(tmp_path / "columns.jsonl", [{"foo": "a", "bar": "x"}, {"foo": "b", "bar": "y"}])
     (tmp_path / "bytes.jsonl").write_bytes(bytes((n * n * 7 + n * 13 + n // 7) % 256 for n in range(4096)))
     labels = [{"text": f"Visit {n} was fine.", "label": "good" if n % 2 else "bad"} for n in range(20)]
@@ -87,7 +89,12 @@ def assert_refused(answer, named: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "named"), [("no-such-backbone", ["no-such-backbone", BACKBONE]), ("./nowhere", ["./nowhere", BACKBONE]), ("bare", ["config.json"])]
+    ("name", "named"),
+    [
+        ("no-such-backbone", ["no-such-backbone", BACKBONE]),
+        ("./nowhere", ["./nowhere", BACKBONE]),
+        ("bare", ["config.json"]),
+    ],
 )
 def test_backbone_that_is_not_there(say, data: Path, name: str, named: list[str]):
     (data / "bare").mkdir()
@@ -97,7 +104,9 @@ def test_backbone_that_is_not_there(say, data: Path, name: str, named: list[str]
 
 def test_a_backbone_that_brings_code(say, data: Path):
     shutil.copytree(bases.folder(BACKBONE), data / "code")
-    config = json.loads((data / "code" / "config.json").read_text(encoding="utf-8")) | {"auto_map": {"AutoModel": "mine.Model"}}
+    config = json.loads((data / "code" / "config.json").read_text(encoding="utf-8")) | {
+        "auto_map": {"AutoModel": "mine.Model"}
+    }
     (data / "code" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     (data / "code" / "mine.py").write_text(f"open({str(data / 'ran')!r}, 'w')\n", encoding="utf-8")
     assert_refused(say("compare", data / "code", "ok.jsonl", "lora", "--out", "x"), ["auto_map"])
@@ -110,7 +119,9 @@ def test_pickled_weights_are_named_and_can_be_converted(say, data: Path):
     tensors = load_file(old / "model.safetensors")
     torch.save(tensors, old / "pytorch_model.bin")
     (old / "model.safetensors").unlink()
-    assert_refused(say("compare", old, "ok.jsonl", "lora", "--out", "x"), ["pytorch_model.bin", f"luthier convert {old}"])
+    assert_refused(
+        say("compare", old, "ok.jsonl", "lora", "--out", "x"), ["pytorch_model.bin", f"luthier convert {old}"]
+    )
     answer = say("convert", old)
     assert answer.code == 0, answer.err
     assert Backbone(str(data / "old-safetensors"), "fp32").fingerprint == Backbone(BACKBONE, "fp32").fingerprint
@@ -138,12 +149,22 @@ def test_another_encoding_is_read_and_told(say, data: Path):
 
 
 def test_rows_longer_than_the_limit_are_counted(data: Path, tmp_path: Path):
-    study = Study(BACKBONE, str(data / "ok.jsonl"), "lora", Budget(steps=1, max_input_tokens=24, max_answer_tokens=2), out=tmp_path / "s")
+    study = Study(
+        BACKBONE,
+        str(data / "ok.jsonl"),
+        "lora",
+        Budget(steps=1, max_input_tokens=24, max_answer_tokens=2),
+        out=tmp_path / "s",
+    )
     prepared = prepare(study, resume=False)
     write(prepared)
     run = Run(tmp_path / "s" / prepared.trials[0].id, tell=lambda event: None)
     run.whole()
-    assert [c for c in run.caveats if "training inputs were cut" in c and c.startswith(f"{len(prepared.splits['train'])} of")]
+    assert [
+        c
+        for c in run.caveats
+        if "training inputs were cut" in c and c.startswith(f"{len(prepared.splits['train'])} of")
+    ]
     assert any("test inputs were cut" in c for c in finish(tmp_path / "s")["trials"][0]["caveats"])
 
 
@@ -207,7 +228,9 @@ def test_a_trial_that_diverges(say, data: Path):
     assert answer.code == 3, answer.err
     good, bad = json.loads(answer.out)["trials"]
     assert good["status"] == "done" and bad["status"] == "diverged" and "diverged" in bad["error"]
-    assert not (data / "x" / bad["id"] / "delta").exists() and not (data / "x" / bad["id"] / "predictions.jsonl").exists()
+    assert (
+        not (data / "x" / bad["id"] / "delta").exists() and not (data / "x" / bad["id"] / "predictions.jsonl").exists()
+    )
     assert (data / "x" / "report.html").exists()
     again = say(*words, "--resume")
     assert again.code == 3 and "diverged" in again.out

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import luthier
+from luthier.data import sources
 from tests.story.conftest import shell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,6 +18,12 @@ BLOCK = re.compile(r"<!-- run -->\n```(bash|python)\n(.*?)\n```", re.DOTALL)
 NOTED = """luthier() { python -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@" >>said; }
 """
 """A shell in which `luthier …` is written down, to be run in this process."""
+
+
+@pytest.fixture(autouse=True)
+def little_built_in_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the built-in dialogues a few are enough here."""
+    monkeypatch.setattr(sources, "BUILT_IN_ROWS", {"train": 80, "dev": 6, "test": 24})
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh.md"])

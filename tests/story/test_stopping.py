@@ -60,8 +60,14 @@ def written(rows: Path, out: Path) -> Path:
 
 
 def begun(place: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", *words], cwd=place, env=ENVIRONMENT, start_new_session=True,
-                            stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", *words],
+        cwd=place,
+        env=ENVIRONMENT,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def wait_for_steps(folder: Path, count: int, process: subprocess.Popen[str]) -> int:
@@ -77,7 +83,9 @@ def wait_for_steps(folder: Path, count: int, process: subprocess.Popen[str]) -> 
     raise AssertionError("no step within two minutes")
 
 
-def test_killed_and_interrupted_then_resumed(place: Path, undisturbed: Path, here: None, monkeypatch: pytest.MonkeyPatch):
+def test_killed_and_interrupted_then_resumed(
+    place: Path, undisturbed: Path, here: None, monkeypatch: pytest.MonkeyPatch
+):
     """One study, first killed, then interrupted, then finished."""
     folder = written(place / "rows.jsonl", place / "cut")
     with begun(place, TRIAL, str(folder)) as first:
@@ -88,13 +96,19 @@ def test_killed_and_interrupted_then_resumed(place: Path, undisturbed: Path, her
         os.killpg(second.pid, signal.SIGINT)  # as Ctrl-C does: to the whole group
         told = second.communicate(timeout=60)[1]
     assert second.returncode == 130 and "--resume" in told and "Traceback" not in told
-    assert 0 < done < STEPS and list(folder.glob("checkpoint/*/manifest.json")) and not (place / "cut" / "results.json").exists()
+    assert (
+        0 < done < STEPS
+        and list(folder.glob("checkpoint/*/manifest.json"))
+        and not (place / "cut" / "results.json").exists()
+    )
     monkeypatch.chdir(place)
     Study(BACKBONE, "rows.jsonl", METHOD, BUDGET, out="cut").run(resume=True)
     for name in ("delta/adapter_model.safetensors", "delta/adapter_config.json", "trial.json", "scores.json"):
         assert (folder / name).read_bytes() == (undisturbed / name).read_bytes(), name
     timeless = [{k: v for k, v in p.items() if k != "milliseconds"} for p in lines(folder / "predictions.jsonl")]
-    assert timeless == [{k: v for k, v in p.items() if k != "milliseconds"} for p in lines(undisturbed / "predictions.jsonl")]
+    assert timeless == [
+        {k: v for k, v in p.items() if k != "milliseconds"} for p in lines(undisturbed / "predictions.jsonl")
+    ]
     steps = lines(folder / "steps.jsonl")
     assert [s["step"] for s in steps] == list(range(1, STEPS + 1)), "each step is written once"
     assert [s["loss"] for s in steps] == [s["loss"] for s in lines(undisturbed / "steps.jsonl")]
@@ -109,7 +123,9 @@ def test_a_torn_checkpoint_is_passed_over(place: Path, undisturbed: Path, tmp_pa
     torn = folder / "checkpoint" / "step-00000007"
     torn.mkdir(parents=True)
     (torn / "state.safetensors").write_bytes(b"half")
-    (torn / "manifest.json").write_text('{"step": 7, "files": {"state.safetensors": {"bytes": 99, "sha256": ""}}}', encoding="utf-8")
+    (torn / "manifest.json").write_text(
+        '{"step": 7, "files": {"state.safetensors": {"bytes": 99, "sha256": ""}}}', encoding="utf-8"
+    )
     (folder / "steps.jsonl").write_text('{"step": 1, "lo', encoding="utf-8")
     run = Run(folder, tell=lambda event: None)
     run.whole()

@@ -32,7 +32,8 @@ def test_predict_a_file_says_what_the_study_said(told: Told, say, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("more", "named"), [((), "--text"), (("rows.jsonl", "--text", "x"), "--text"), (("nowhere.jsonl",), "nowhere.jsonl")]
+    ("more", "named"),
+    [((), "--text"), (("rows.jsonl", "--text", "x"), "--text"), (("nowhere.jsonl",), "nowhere.jsonl")],
 )
 def test_predict_refuses(told: Told, say, more: tuple[str, ...], named: str):
     answer = say("predict", told.trial("lora"), *more)
@@ -110,7 +111,7 @@ def test_cards_are_printed(told: Told, say):
 
 
 def test_a_study_from_yaml(told: Told, say, tmp_path: Path):
-    words = f"backbone: {BACKBONE}\ndata: {told.data}\nmethods: [zero_shot, lora(rank=4)]\nsteps: 3\nout: {tmp_path / 'y'}\n"
+    words = f"backbone: {BACKBONE}\ndata: {told.data}\nmethods: [zero_shot, lora(rank=4)]\nsteps: 3\nout: y\n"
     (tmp_path / "study.yaml").write_text(words, encoding="utf-8")
     answer = say("compare", "study.yaml", "--dry-run", "--json")
     assert answer.code == 0 and json.loads(answer.out)["methods"] == ["zero_shot", "lora(rank=4)"], answer.err

@@ -160,5 +160,5 @@ def test_the_base_shape_is_flan_t5_base():
     with torch.device("meta"):
         model = hf.T5ForConditionalGeneration(hf.T5Config(**lab.FLAN_T5))
     published, head = 247_577_856, 32_128 * 768
-    assert sum(p.numel() for p in model.parameters()) == published - head, "transformers 5 ties the head when it makes a T5"
+    assert sum(p.numel() for p in model.parameters()) == published - head, "transformers 5 ties a new T5's head"
     assert not model.config.scale_decoder_outputs

@@ -85,17 +85,18 @@ def lead(row: Mapping[str, Any], turns: int = 3) -> str:
 
 def _row(split: str, seed: int, language: str, position: int) -> dict[str, Any]:
     rng = random.Random(f"{language} {split} {seed} {position}")
+    talk = TALK[language]
     while True:  # until the facts belong to this split and the dialogue has a fair length
         scene = _pick(rng, SCENES[language])
-        ending = _pick(rng, scene.endings)
+        number = _below(rng, len(scene.endings))
+        ending = scene.endings[number]
         values = _draw_values(scene, rng)
-        if split_of(scene.name, scene.endings.index(ending), {name: values[name] for name in ending.facts}) != split:
+        if split_of(scene.name, number, {name: values[name] for name in ending.facts}) != split:
             continue
-        lines = _play(scene, ending, values, TALK[language], rng)
+        lines = _play(scene, ending, values, talk, rng)
         if _fair(lines, language):
             break
-    called = _called(lines, TALK[language], rng)
-    talk = TALK[language]
+    called = _called(lines, talk, rng)
     spoken = [f"{called[line.speaker]}{talk.colon}{_address(line, called, talk)}" for line in lines]
     count = REFERENCES if split == "test" else 1
     told = [_fill(template, {**values, "A": "{A}", "B": "{B}"}, rng) for template in _some(rng, ending.told, count)]
@@ -133,8 +134,8 @@ def _play(scene: Scene, ending: Ending, values: Values, talk: Talk, rng: random.
     filled = _corrected(lines, scene, ending, values, talk, rng) if level.corrected else _filled(lines, values, rng)
     opening = _opening(filled[0].speaker, level, scene.tone, talk, rng)
     closing: list[_Line] = []
-    if rng.random() < 0.6:
-        closing = _exchange(_pick(rng, talk.goodbyes[scene.tone]), _other(filled[-1].speaker))
+    if rng.random() < 0.7:
+        closing = _exchange(_pick(rng, talk.goodbyes[scene.tone]), "A")
     around = [_filled(part, {"you": "{you}"}, rng) for part in (opening, closing)]
     return _joined([*around[0], *filled, *around[1]], talk)
 

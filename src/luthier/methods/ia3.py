@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..spell import spelled
-from .lora import targets_of
-from .method import TASK_TYPES, Method, rate_in_range, suffixes
+from .method import TASK_TYPES, Method, rate_in_range, target_modules, targets_of
 
 
 class ScaleOutput(Actor):
@@ -80,10 +79,10 @@ class IA3(Method):
         outputs, inputs = backbone.sites(self.targets), backbone.sites(self.inputs)
         if any(site.part for site in outputs):
             return None
+        out_names, in_names = target_modules(backbone, outputs, inputs)
         return {
             "peft_type": "IA3", "task_type": TASK_TYPES[backbone.kind],
-            "target_modules": suffixes([s.path for s in (*outputs, *inputs)]),
-            "feedforward_modules": suffixes([s.path for s in inputs]),
+            "target_modules": [*out_names, *in_names], "feedforward_modules": in_names,
             "fan_in_fan_out": backbone.model.config.model_type == "gpt2",
         }
 

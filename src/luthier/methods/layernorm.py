@@ -37,10 +37,11 @@ class NormChange(Actor):
         return y + (change if self.bias is None else change + (self.bias - self._frozen[1])).to(y.dtype)
 
     def to_peft(self) -> dict[str, Tensor]:
-        return dict(self.named_parameters())
+        return {f"ln_tuning_layers.{name}": now for name, now in self.named_parameters()}
 
     def from_peft(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: tensors.get(name, now) for name, now in self.state_dict().items()}  # PEFT may tune some norms only
+        # PEFT may tune some of the norms only.
+        return {name: tensors.get(f"ln_tuning_layers.{name}", now) for name, now in self.state_dict().items()}
 
 
 @spelled

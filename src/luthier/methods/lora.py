@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..spell import spelled
-from .method import TASK_TYPES, Method, at_least, rate_in_range, suffixes
+from .method import TASK_TYPES, Method, at_least, rate_in_range, target_modules, targets_of, unsupported
 
 
 class LowRank(Actor):
@@ -83,7 +83,7 @@ class LoRA(Method):
         return {
             "peft_type": "LORA", "task_type": TASK_TYPES[backbone.kind], "r": self.rank,
             "lora_alpha": self.rank if self.alpha is None else self.alpha, "lora_dropout": self.dropout,
-            "target_modules": suffixes([s.path for s in sites]), "bias": "none", "use_rslora": self.rslora,
+            "target_modules": target_modules(backbone, sites)[0], "bias": "none", "use_rslora": self.rslora,
             "fan_in_fan_out": backbone.model.config.model_type == "gpt2", "use_dora": False,
         }
 
@@ -91,15 +91,9 @@ class LoRA(Method):
     def from_adapter(cls, config: Mapping[str, Any], backbone: Backbone) -> Method | None:
         if config["peft_type"] != "LORA" or bool(config.get("use_dora")) != (cls.word == "dora"):
             return None
+        unsupported(config, "alpha_pattern", "rank_pattern", "layers_pattern", "layer_replication", "use_qalora")
         settings = {"rank": config["r"], "alpha": float(config["lora_alpha"]), "dropout": config.get("lora_dropout", 0.0),
                     "targets": targets_of(config["target_modules"], backbone)}
         if cls.word == "lora":
             settings["rslora"] = bool(config.get("use_rslora"))
         return cls(**settings)
-
-
-def targets_of(modules: list[str] | str, backbone: Backbone) -> str:
-    """PEFT's target modules -> our roles."""
-    wanted = {modules} if isinstance(modules, str) else set(modules)
-    roles = [r for r in backbone.family.roles if any(s.path.rsplit(".", 1)[-1] in wanted for s in backbone.role_sites(r))]
-    return ",".join(roles)

@@ -119,7 +119,9 @@ class PrefixTuning(Method):
 
     @classmethod
     def from_adapter(cls, config: Mapping[str, Any], backbone: Backbone) -> Method | None:
-        return cls(tokens=config["num_virtual_tokens"]) if config["peft_type"] == "PREFIX_TUNING" else None
+        if config["peft_type"] != "PREFIX_TUNING" or backbone.kind != "causal":
+            return None
+        return cls(tokens=config["num_virtual_tokens"])
 
 
 class _Tap(Actor):

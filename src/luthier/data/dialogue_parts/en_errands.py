@@ -1,4 +1,4 @@
-"""English scenes at a counter: ordering food, a bank card, lost luggage, seeing a doctor."""
+"""English scenes at a counter or on the phone: ordering food, a bank card, lost luggage, seeing a doctor."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ CARD = Scene(
     name="bank card",
     tone="counter",
     slots={
-        "place": "the supermarket | the bakery | the swimming pool | the train station | a petrol station | the cinema "
-        "| the airport | a shoe shop | the museum | the football stadium",
+        "place": "the supermarket | the bakery | the swimming pool | the train station | a petrol station "
+        "| the cinema | the airport | a shoe shop | the museum | the football stadium",
         "when": "this morning | last night | yesterday at noon | on Friday evening | an hour ago | on Sunday",
         "branch": "the Bridge Street branch | the branch at the market | the main office | the branch by the park "
         "| the branch near the library | the King Street branch",
@@ -211,9 +211,8 @@ DOCTOR = Scene(
     slots={
         "pain": "my back hurts = back pain | I have a bad cough = a bad cough | my left ear hurts = left ear pain "
         "| I feel dizzy all the time = dizzy spells | my knee is swollen = a swollen knee "
-        "| I can't sleep = trouble sleeping | I have a sore throat = a sore throat "
-        "| my stomach hurts = stomach pain | my eyes are red = red eyes "
-        "| my wrist hurts = wrist pain | I have a rash on my arm = a rash on the arm",
+        "| I can't sleep = trouble sleeping | I have a sore throat = a sore throat | my stomach hurts = stomach pain "
+        "| my eyes are red = red eyes | my wrist hurts = wrist pain | I have a rash on my arm = a rash on the arm",
         "since": "two days | a week | three weeks | a month | ten days | four days",
         "cure": "some tablets | a cream | warm tea and rest | a syrup | some drops | light exercise | a week of rest",
         "test": "a blood test | an X-ray | an allergy test | a scan | a heart check",
@@ -249,8 +248,8 @@ DOCTOR = Scene(
             """,
             summaries="""
                 {A} has had {pain:told} for {since}. {B} suggests {cure} and asks {A} to come back on {back} if needed.
-                {A} sees {B} about {pain:told} for {since}. It is not serious; {A} needs {cure} and may come again \
-                    on {back}.
+                {A} sees {B} about {pain:told} for {since}. It is not serious; {A} needs {cure} and may come again on \
+                    {back}.
                 {B} suggests {cure} for {pain:told}, which {A} has had for {since}. {A} can come back on {back}.
                 {A} tells {B} about {pain:told} for {since}, gets {cure}, and should come again on {back} if it is \
                     not better.

@@ -45,13 +45,12 @@ PROJECT = Scene(
             summaries="""
                 {A} and {B}'s project about {topic} is due on {day}. {A} will {mine}, {B} will {yours}; they meet on \
                     {meet} at {place:told}.
-                For the project on {topic}, due on {day}, {A} will {mine} and {B} will {yours}. They meet on {meet} at \
-                    {place:told}.
+                For the project on {topic}, due on {day}, {A} will {mine} and {B} will {yours}. They meet on {meet} \
+                    at {place:told}.
                 {A} and {B} share the work on {topic}: {A} will {mine}, {B} will {yours}. They meet on {meet} at \
                     {place:told}; it is due on {day}.
                 They have to finish the project about {topic} by {day}. {A} will {mine}, {B} will {yours}, and they \
-                    meet \
-                    at {place:told} on {meet}.
+                    meet at {place:told} on {meet}.
             """,
         ),
         Ending(
@@ -66,16 +65,14 @@ PROJECT = Scene(
                 A: [I hope the answer is yes.|Cross your fingers.]
             """,
             summaries="""
-                {B} wants to change the project from {topic} to {other}. {A} will ask {teacher}, {B} will {yours}. \
-                    It is \
-                    due on {day}.
+                {B} wants to change the project from {topic} to {other}. {A} will ask {teacher}, {B} will {yours}. It \
+                    is due on {day}.
                 The project about {topic} is due on {day}, but {B} prefers {other}. {A} asks {teacher}, and {B} will \
                     {yours}.
-                {A} and {B} would like to take {other} instead of {topic} for {day}. {A} will ask {teacher}, {B} \
-                    will {yours}.
-                {B} finds {topic} a bad topic for the project due on {day}. {A} will ask {teacher} about {other}; \
-                    {B} will \
+                {A} and {B} would like to take {other} instead of {topic} for {day}. {A} will ask {teacher}, {B} will \
                     {yours}.
+                {B} finds {topic} a bad topic for the project due on {day}. {A} will ask {teacher} about {other}; {B} \
+                    will {yours}.
             """,
         ),
     ),
@@ -161,8 +158,7 @@ PRESENT = Scene(
         "cost": "20 dollars | 25 dollars | 30 dollars | 35 dollars | 40 dollars | 50 dollars | 60 dollars",
         "day": DAYS,
         "shop": "the shop at the station | the market | the new mall | the little shop in King Street "
-        "| the museum shop "
-        "| the department store",
+        "| the museum shop | the department store",
         "time": EVENINGS,
     },
     script="""

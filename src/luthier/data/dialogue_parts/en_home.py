@@ -59,15 +59,12 @@ MOVING = Scene(
                 B: On {day}? I'd love to, but I can't. {excuse}.
                  / Oh, I'm sorry, I can't help you on {day}. {excuse}.
                 A: [That's a pity|No worries]. [I just don't know who else to ask.|But who can help me with {heavy}?]
-                B: Ask {friend}! [She|He] carried {heavy} for me last [year|summer], [it took five minutes|no \
-                    problem at all].
-                 / What about {friend}? [He|She] is strong enough for {heavy}.
+                B: Ask {friend}, who carried {heavy} for me last [year|summer]. It took five minutes.
+                 / What about {friend}? Anybody who climbs mountains can lift {heavy}.
                 A: Good idea. I'll call {friend} [tonight|right away|after lunch].
             """,
             summaries="""
-                {A} is moving to {street} on {day}. {B} can't help because of {excuse:told}, so {A} will ask \
-                    {friend} to \
-                    carry {heavy}.
+                {A} is moving to {street} on {day}. {B} has {excuse:told}, so {A} will ask {friend} to carry {heavy}.
                 {B} can't help {A} move to {street} on {day} because of {excuse:told}. {friend} may help with {heavy}.
                 {A} needs help with {heavy} for moving to {street} on {day}. {B} has {excuse:told} and suggests \
                     {friend}.
@@ -82,9 +79,8 @@ NOISE = Scene(
     tone="strangers",
     slots={
         "noise": "your drums = drums | your music = music | your dog = a barking dog "
-        "| your television = the television "
-        "| your drill = a drill | your parties = parties | your trumpet = a trumpet "
-        "| your washing machine = a washing machine",
+        "| your television = the television | your drill = a drill | your parties = parties "
+        "| your trumpet = a trumpet | your washing machine = a washing machine",
         "hour": "nine o'clock | half past nine | ten o'clock | half past ten | eleven o'clock | half past eight",
         "reason": "I get up at five = early mornings | my baby can't sleep = a baby | I have exams = exams "
         "| my wife is ill = an ill wife | I work at home = working at home | I have night shifts = night shifts",
@@ -99,7 +95,7 @@ NOISE = Scene(
          / I'm from next door. It's about {noise}. [The walls are so thin.|It's very loud.] And {reason}.
         B: Oh, I'm [so|really] sorry. I had no idea [it was|that it's] so loud.
          / Really? [Nobody ever said anything.|I thought the walls were thick.]
-        ?A: Even [the lady upstairs|my grandfather] can hear it, and [she|he] is half deaf.
+        ?A: Even my [grandfather|uncle] on the [top|ground] floor can hear it, and he is half deaf.
         ?B: Oh dear.
         ~
     """,
@@ -137,8 +133,7 @@ NOISE = Scene(
             """,
             summaries="""
                 {A} complains about {noise:told} because of {reason:told}. {B} has {guest:told} visiting until \
-                    {until} and \
-                    will {fix}.
+                    {until} and will {fix}.
                 {B} tells {A} that {noise:told} will end on {until}, when {guest:told} leaves, and promises to {fix}. \
                     {A} mentions {reason:told}.
                 Because of {reason:told}, {A} talks about {noise:told}. {guest:told} is with {B} until {until}; {B} \
@@ -155,8 +150,8 @@ TOOLS = Scene(
     slots={
         "tool": "drill | ladder | saw | hammer | wheelbarrow | paint roller | toolbox | workbench | sander | crowbar "
         "| glue gun | spirit level",
-        "job": "a broken shelf | the garden gate | a treehouse | the school party | the kitchen wall "
-        "| an old chair | the roof of the shed | my aunt's kitchen = an aunt's kitchen",
+        "job": "a broken shelf | the garden gate | a treehouse | the school party | the kitchen wall | an old chair "
+        "| the roof of the shed | my aunt's kitchen = an aunt's kitchen",
         "day": DAYS,
         "back": DAYS,
         "care": "clean it | keep it dry | put it in the garage | wrap it in a cloth | lock it up at night "
@@ -169,11 +164,12 @@ TOOLS = Scene(
         A: Can I borrow your {tool} [on|for] {day}? I need it for {job}.
          / Do you still have a {tool}? I need one on {day}, for {job}.
          / You know {job} that I told you about? I need a {tool} for it on {day}.
-        B: [A {tool}?|Hm, my {tool}?] [Let me think.|Have you ever used one?]
+        B: [A {tool}?|Hm, my {tool}?] [Do you know how to use it?|Have you ever used one?]
          / Since when do you [do|fix] things yourself?
-        A: [Since I watched a video.|I'm learning.|It can't be that hard.] My hands still hurt from last time, \
-            though.
-         / Don't laugh. [I'm better than I look.|Buying one costs 80 dollars!]
+        A: [I watched a video.|I'm learning.|It can't be that hard.] My hands still hurt from last time.
+         / Don't laugh. I'm better than I look, and [buying one costs 80 dollars|a carpenter is too expensive]!
+        ?B: Last time you [made a hole in the water pipe|hit your thumb], remember?
+        ?A: That was [a long time ago|one single time]. [The floor is dry again.|I was tired.]
         ~
     """,
     endings=(
@@ -228,8 +224,8 @@ PET = Scene(
         "why": "a wedding | a conference | a ski trip | a funeral | a training course | a camping trip "
         "| a family visit",
         "meal": "carrots | dry food | half a can of food | an apple | a spoon of seeds | some salad | warm milk",
-        "key": "under the flower pot | in the mailbox | with the neighbour | behind the bike | in the shoe by the door "
-        "| at the kiosk",
+        "key": "under the flower pot | in the mailbox | with the neighbour | behind the bike "
+        "| in the shoe by the door | at the kiosk",
         "problem": "I'm allergic = an allergy | I'm away myself = a trip | my flat is too small = a small flat "
         "| I'm a little afraid of it = fear | my landlord forbids it = a strict landlord",
         "friend": FRIENDS,
@@ -280,11 +276,9 @@ PET = Scene(
             """,
             summaries="""
                 {A} needs somebody for a {pet} from {from} to {to} because of {why}. {B} can't because of \
-                    {problem:told} \
-                    and suggests {friend}.
+                    {problem:told} and suggests {friend}.
                 {B} can't look after {A}'s {pet} from {from} to {to}, during {why}, because of {problem:told}. {A} \
-                    will \
-                    ask {friend}.
+                    will ask {friend}.
                 Because of {problem:told}, {B} can't take the {pet} from {from} to {to}, when {A} is at {why}. \
                     {friend} may.
                 {A} will be at {why} from {from} to {to} and will ask {friend} about the {pet}, as {B} has \
@@ -299,8 +293,7 @@ DINNER = Scene(
     tone="friends",
     slots={
         "dish": "lamb stew | fish soup | a mushroom risotto | dumplings | roast duck | a big lasagne "
-        "| chicken with rice "
-        "| a pumpkin curry | stuffed peppers | homemade pasta",
+        "| chicken with rice | a pumpkin curry | stuffed peppers | homemade pasta",
         "day": DAYS,
         "next": DAYS,
         "time": EVENINGS,

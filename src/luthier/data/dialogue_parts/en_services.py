@@ -83,8 +83,7 @@ TICKETS = Scene(
     tone="counter",
     slots={
         "band": "the Blue Lanterns | the city orchestra | Paper Planes | the Night Owls | a jazz trio "
-        "| the Silver Foxes "
-        "| the gospel choir | Old Radio | the drum group",
+        "| the Silver Foxes | the gospel choir | Old Radio | the drum group",
         "count": "two tickets | three tickets | four tickets | five tickets | one ticket",
         "day": DAYS,
         "next": DAYS,
@@ -179,8 +178,8 @@ GYM = Scene(
             """,
             summaries="""
                 {A} wants to join the {class} class on {day} at {hour} for {fee} a month, and should bring {bring}.
-                {B} tells {A} about the {class} class, every {day} at {hour}, {fee} a month. {A} joins and will \
-                    bring {bring}.
+                {B} tells {A} about the {class} class, every {day} at {hour}, {fee} a month. {A} joins and will bring \
+                    {bring}.
                 {A} joins {B}'s {class} class, which is on {day} at {hour} and costs {fee} a month. {A} has to bring \
                     {bring}.
                 For {fee} a month, {A} joins the {class} class every {day} at {hour}. {B} asks {A} to bring {bring}.
@@ -217,9 +216,9 @@ HOTEL = Scene(
     slots={
         "fault": "there is no hot water = no hot water | the heating doesn't work = broken heating "
         "| the air conditioner is too loud = a loud air conditioner "
-        "| the window doesn't close = a window that won't close "
-        "| the bed is broken = a broken bed | there are ants in the bathroom = ants in the bathroom "
-        "| the lights don't work = broken lights | it smells of smoke = a smell of smoke",
+        "| the window doesn't close = a window that won't close | the bed is broken = a broken bed "
+        "| there are ants in the bathroom = ants in the bathroom | the lights don't work = broken lights "
+        "| it smells of smoke = a smell of smoke",
         "room": "room 104 | room 212 | room 307 | room 118 | room 225 | room 410 | room 309 | room 503",
         "better": "room 601 | room 415 | room 320 | room 508 | room 117 | room 222",
         "gift": "free breakfast | a bottle of wine | free parking | a free dinner | a voucher for the sauna",

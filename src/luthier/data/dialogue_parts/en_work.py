@@ -10,8 +10,7 @@ INTERVIEW = Scene(
     tone="strangers",
     slots={
         "job": "cook | night guard | nurse | driver | sales assistant | gardener | web designer | receptionist "
-        "| teacher "
-        "| baker | librarian | tour guide",
+        "| teacher | baker | librarian | tour guide",
         "years": "two years | three years | four years | five years | seven years | ten years",
         "past": "a bakery | a small hotel | a hospital | a family business | a start-up | the city hall | a theatre "
         "| a car factory",
@@ -69,11 +68,9 @@ INTERVIEW = Scene(
                     {time}.
                 {B} needs a {job} with {gap}. {A}, after {years} at {past}, will come for a trial on {day} at {time}.
                 {A} has {years} at {past} but still has to learn {gap} for the job as a {job}. {B} sees {A} again on \
-                    {day} \
-                    at {time}.
+                    {day} at {time}.
                 {B} asks {A}, who spent {years} at {past}, to come for the job as a {job} on {day} at {time}, though \
-                    {A} \
-                    can't do {gap}.
+                    {A} can't do {gap}.
             """,
         ),
     ),
@@ -85,16 +82,13 @@ BUS = Scene(
     slots={
         "bus": "bus 4 | bus 12 | bus 18 | bus 27 | bus 31 | bus 56 | bus 73 | bus 90 | bus 65",
         "why": "an accident | a flat tyre | heavy snow | a football match | road work | a demonstration "
-        "| a fallen tree "
-        "| a broken traffic light",
+        "| a fallen tree | a broken traffic light",
         "late": "twenty minutes | half an hour | forty minutes | an hour | 25 minutes | a quarter of an hour",
         "goal": "the airport | the dentist | my exam = an exam | the theatre "
-        "| my daughter's school = the school of {A}'s daughter "
-        "| the hospital | work | a job interview | the harbour",
+        "| my daughter's school = the school of {A}'s daughter | the hospital | work | a job interview | the harbour",
         "other": "tram 2 | the underground | tram 9 | a taxi | a rental bike | the train from platform one | bus 8",
-        "phone": "call my boss = the boss | call my wife = a wife | call my mother = a mother "
-        "| call my brother = a brother "
-        "| call the office = the office | call my teacher = {A}'s teacher",
+        "phone": "call my boss = {A}'s boss | call my wife = {A}'s wife | call my mother = {A}'s mother "
+        "| call my brother = {A}'s brother | call the office = the office | call my teacher = {A}'s teacher",
         "weather": "this wind | this rain | the cold | the heat",
     },
     script="""
@@ -146,8 +140,8 @@ BUS = Scene(
                     {phone:told}.
                 Because of {why}, {A} has to wait {late} for {bus} to {goal:told} and can call {phone:told} with \
                     {B}'s phone.
-                {B} says that {bus} is {late} late because of {why}. On the way to {goal:told}, {A} will wait and call \
-                    {phone:told} with {B}'s phone.
+                {B} says that {bus} is {late} late because of {why}. On the way to {goal:told}, {A} will wait and \
+                    call {phone:told} with {B}'s phone.
             """,
         ),
     ),
@@ -164,12 +158,11 @@ SHIFT = Scene(
         "| a driving test | a funeral | my parents' visit = a visit of parents | a parents' evening | a court date",
         "boss": FRIENDS,
         "fail": "I have a concert = a concert | I'm at the hospital with my dad = a hospital visit "
-        "| I have a class = a class "
-        "| I already booked a trip = a trip | I have my kids = the kids | I'm moving = moving house",
+        "| I have a class = a class | I already booked a trip = a trip | I have my kids = the kids "
+        "| I'm moving = moving house",
         "friend": FRIENDS,
         "thanks": "buy you lunch = lunch | bring you a cake = a cake | wash your car = a car wash "
-        "| make the coffee all week "
-        "= coffee all week | do the dishes = doing the dishes",
+        "| make the coffee all week = coffee all week | do the dishes = doing the dishes",
     },
     script="""
         A: Could you take my {part} on {mine}? I have {why}.
@@ -206,7 +199,7 @@ SHIFT = Scene(
                 B: I'm sorry, I can't on {mine}. {fail}.
                  / On {mine}? That doesn't work for me. {fail}.
                 A: [I see.|That's okay.] [What shall I do now?|Who could I ask?]
-                B: Ask {friend}. [She|He] [always needs the money|likes the {part}].
+                B: Ask {friend}, who [always needs the money|likes the {part}].
                  / {friend} might do it. They had a free day last week.
                 A: [Good idea|Right], I'll write to {friend}. And if it works, I'll {thanks} anyway.
             """,

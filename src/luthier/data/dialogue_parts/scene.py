@@ -106,7 +106,7 @@ class Talk:
     interruptions: tuple[str, ...]
     """Started by the one who should speak now; the third part leads back."""
     goodbyes: Mapping[str, tuple[str, ...]]
-    """By tone."""
+    """By tone; started by A, who wanted something."""
     corrected_at_once: tuple[str, ...]
     """By the one who said `{wrong}`."""
     corrected_when_asked: tuple[str, ...]
