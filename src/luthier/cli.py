@@ -271,7 +271,7 @@ def _score(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from . import report, show
-    from .study import finish
+    from .results import finish
 
     folder = Path(options.study)
     if not (folder / "study.json").exists():

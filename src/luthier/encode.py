@@ -125,15 +125,17 @@ def plan(
         DataError: not one row has room for its template.
     """
     tokenizer = backbone.tokenizer
-    limit = input_limit(backbone, budget) * (1 + len(shots))
+    limit = input_limit(backbone, budget, 1 + len(shots))
     if task.kind == "label" and uses_head(backbone, task):
         return _plan_classes(backbone, task, examples, limit)
     lead = "".join(f"{task.prompt_text(s)}{_answer(task, s.references[0])}\n\n" for s in shots)
     texts = [lead + task.prompt_text(e) for e in examples]
     encoded = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
     tail = _tail(backbone, task)
-    if len(tail) >= limit:
-        raise DataError(f"The prompt alone needs {len(tail)} tokens.", f"fewer than {limit}", "shorten --prompt or raise max_input_tokens")
+    fixed = len(tail) + len(tokenizer(lead + task.prompt.split("{", 1)[0], verbose=False)["input_ids"])
+    if fixed >= limit and any(len(ids) > limit for ids in encoded):
+        raise DataError(f"The prompt alone needs {fixed} tokens, so nothing of a long row would be left.",
+                        f"fewer than {limit}", "shorten --prompt or raise max_input_tokens")
     inputs = [np.array(ids if len(ids) <= limit else [*ids[: limit - len(tail)], *tail], np.int32) for ids in encoded]
     answers, cut = _answers(backbone, [_answer(task, e.references[0]) for e in examples], budget.max_answer_tokens)
     classes = np.array([task.labels.index(e.references[0]) if task.kind == "label" else LABEL for e in examples], np.int32)
@@ -151,13 +153,13 @@ def uses_head(backbone: Backbone, task: Any) -> bool:
     return task.head
 
 
-def input_limit(backbone: Backbone, budget: Budget) -> int:
-    """Input tokens a row may have, with room for the answer where both share the positions."""
-    limit = backbone.position_limit()
+def input_limit(backbone: Backbone, budget: Budget, texts: int = 1) -> int:
+    """Input tokens that `texts` examples in one prompt may have, with room for the answer where positions are shared."""
+    wanted, limit = budget.max_input_tokens * texts, backbone.position_limit()
     if limit is None:
-        return budget.max_input_tokens
+        return wanted
     room = budget.max_answer_tokens if backbone.kind == "causal" else 0
-    return max(8, min(budget.max_input_tokens, limit - room))
+    return max(8, min(wanted, limit - room))
 
 
 def word_of(task: Any, label: str) -> str:

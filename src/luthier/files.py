@@ -20,6 +20,7 @@ from typing import IO, Any
 from .errors import Damaged, UserError
 
 MANIFEST = "manifest.json"
+UNWRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG)
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def _disk_faults(path: Path) -> Iterator[None]:
                 f"The disk is full while writing {path}.", "nothing half-written was left there",
                 "free some space, then run the same command again with --resume",
             ) from fault
-        if fault.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR):
+        if fault.errno in UNWRITABLE:
             raise UserError(
                 f"{path} cannot be written: {fault.strerror}.", "a folder that you may write to",
                 "choose another one with --out",

@@ -8,7 +8,7 @@ from typing import Any
 from . import files
 from .errors import UserError
 from .score import verdicts
-from .study import outcome, read_predictions
+from .results import outcome, read_predictions
 
 
 def studies(folder: Path) -> list[dict[str, Any]]:

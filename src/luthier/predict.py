@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,9 +180,24 @@ def searched(
         out = backbone.model.generate(encoder_outputs=hidden, attention_mask=mask, generation_config=config)[:, 1:]
     else:
         vectors = backbone.model.get_input_embeddings()(ids)
-        out = backbone.model.generate(inputs_embeds=vectors, attention_mask=mask, generation_config=config)
+        with _positions_moved(backbone.model, layout.offset if layout.positions else 0):
+            out = backbone.model.generate(inputs_embeds=vectors, attention_mask=mask, generation_config=config)
     end = backbone.tokenizer.eos_token_id
     return [row[: row.index(end) + 1] if end in row else row for row in out.tolist()]
+
+
+@contextmanager
+def _positions_moved(model: Any, offset: int) -> Iterator[None]:
+    """Inside, every position that the library counts starts at `offset`: it does not know of a prefix."""
+    def move(_: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        return args, keywords | {"position_ids": keywords["position_ids"] + offset}
+
+    handle = model.register_forward_pre_hook(move, with_kwargs=True) if offset else None
+    try:
+        yield
+    finally:
+        if handle:
+            handle.remove()
 
 
 def _classes(

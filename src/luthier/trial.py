@@ -9,6 +9,7 @@ whole checkpoint.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import shutil
 import time
@@ -191,6 +192,7 @@ class Fitting:
             raise TrialFailed("diverged: a trained weight is not a number")
         self.delta.load_shipped(self.best)
         lines = files.read_jsonl(self.run.folder / "steps.jsonl")
+        self._refuse_worse_than_guessing([line["loss"] for line in lines])
         if self.history and self.history[-1]["mean"] < self.history[self.best_at]["mean"]:
             self.run.caveats.append(f"best at epoch {self.history[self.best_at]['epoch']:g}, later epochs were worse")
         return {
@@ -198,6 +200,12 @@ class Fitting:
             "tokens": sum(s["tokens"] for s in lines), "best_epoch": self.history[self.best_at]["epoch"],
             "steps": len(lines), "final_loss": lines[-1]["loss"],
         }
+
+    def _refuse_worse_than_guessing(self, losses: list[float]) -> None:
+        """A loss that ends far above that of equal odds is a divergence, even where every number is finite."""
+        choices = len(self.run.task.labels) if self.delta.head is not None else len(self.run.backbone.tokenizer)
+        if losses[-1] > max(losses[0], 2 * math.log(choices)):
+            raise TrialFailed(f"diverged: the loss rose from {losses[0]:.3g} to {losses[-1]:.3g}, guessing has {math.log(choices):.3g}")
 
     def _train(self, log: files.Appender) -> None:
         """Every step that is left, with its log line, evaluations and checkpoints."""
@@ -223,6 +231,8 @@ class Fitting:
         said = list(predict(run.backbone, self.delta, run.task, self.dev, self.dev_plan, run.decoding))
         score = scores(said, [run.task.best_by], draws=10)[0]
         loss = mean_loss(run.backbone, self.delta, self.dev_plan, run.budget)
+        if not math.isfinite(loss):
+            raise TrialFailed(f"diverged: the development loss is {loss} at step {step}")
         self.history.append({"epoch": step / self.per_epoch, "metric": run.task.best_by, "mean": score.mean, "loss": loss})
         run.tell({"phase": "dev", "done": step, "total": self.training.total, run.task.best_by: score.mean})
         if self.best_at < 0 or score.mean > self.history[self.best_at]["mean"]:

@@ -14,7 +14,7 @@ FLOORS = (
     ("methods", "encode"),
     ("train", "store"),
     ("predict",),
-    ("trial",),
+    ("trial", "results"),
     ("engines",),
     ("study", "answers"),
     ("history", "pages"),
@@ -25,7 +25,7 @@ FLOORS = (
 """The house from the ground up; what stands on one floor does not import each other, packages aside."""
 
 RECIPE = tuple(
-    f"bases.{name}" for name in ("checkpoint", "examples", "muon", "pretrain", "publish", "tokenizer", "wiring")
+    f"bases.{name}" for name in ("checkpoint", "examples", "muon", "pretrain", "publish", "shape", "tokenizer", "wiring")
 )
 """How the built-in backbone was made; never imported by the product."""
 
@@ -58,7 +58,7 @@ DOORS = {
 }
 """Library -> the modules or packages that may import it."""
 
-NEVER_TORCH = ("metrics", "tasks", "data", "score", "report", "pages", "show", "cite", "machine", "cli")
+NEVER_TORCH = ("metrics", "tasks", "data", "score", "report", "pages", "show", "cite", "machine", "cli", "results", "history")
 """These work on a machine without torch, through everything they import."""
 
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

@@ -25,12 +25,12 @@ import torch
 import torch.nn.functional as functional
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import T5ForConditionalGeneration
 
 from . import checkpoint, corpus, examples, tokenizer
 from .muon import Muon
 from .publish import publish
-from .wiring import lay_copying
+from .shape import fresh_model
 
 WARM_UP = 0.03
 DECAY_FROM = 0.55
@@ -39,52 +39,9 @@ VECTOR_RATE = 5e-3
 POSITION_RATE = 2e-2
 QUERY_SHARE = 0.4
 """T5 does not scale its attention scores, so query weights live on a smaller scale."""
-EMBEDDING_SPREAD = 0.5
 GRADIENT_LIMIT = 1.0
 SECONDS_BETWEEN_SAVES = 120
 STEPS_BETWEEN_MEASURES = 250
-
-
-def configuration() -> T5Config:
-    """The shape of the base: about 4.7 million parameters."""
-    return T5Config(
-        vocab_size=tokenizer.VOCABULARY_SIZE,
-        d_model=192,
-        d_kv=32,
-        d_ff=512,
-        num_layers=3,
-        num_decoder_layers=3,
-        num_heads=6,
-        feed_forward_proj="gated-gelu",
-        dropout_rate=0.0,
-        pad_token_id=tokenizer.SPECIALS.index("<pad>"),
-        eos_token_id=tokenizer.SPECIALS.index("</s>"),
-        bos_token_id=tokenizer.SPECIALS.index("<s>"),
-        decoder_start_token_id=tokenizer.SPECIALS.index("<pad>"),
-    )
-
-
-def fresh_model(seed: int) -> T5ForConditionalGeneration:
-    """A new model, with the slow Python norms and activations swapped for fused ones.
-
-    The swaps live on this object only; what is saved is an ordinary T5.
-    """
-    torch.manual_seed(seed)
-    model = T5ForConditionalGeneration(configuration())
-    with torch.no_grad():
-        model.shared.weight.mul_(EMBEDDING_SPREAD)
-    lay_copying(model)
-    for module in model.modules():
-        if type(module).__name__ == "T5LayerNorm":
-            module.forward = _fused_norm(module)
-        if hasattr(module, "wi_0"):
-            module.act = torch.nn.GELU(approximate="tanh")
-    return model
-
-
-def _fused_norm(module: torch.nn.Module):
-    shape = tuple(module.weight.shape)
-    return lambda hidden: functional.rms_norm(hidden, shape, module.weight, module.variance_epsilon)
 
 
 def optimizers_for(model: T5ForConditionalGeneration) -> list[torch.optim.Optimizer]:

@@ -15,6 +15,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, PreTrainedTokenizerFast, T5ForConditionalGeneration
 
+from . import checkpoint
+from .shape import fresh_model
 from .tokenizer import MODEL_MAX_LENGTH, SPECIALS
 
 
@@ -55,9 +57,6 @@ def publish_tokenizer(words: Tokenizer, folder: Path) -> None:
 
 def main(given: list[str] | None = None) -> None:
     """Publish the latest checkpoint of a run folder."""
-    from . import checkpoint
-    from .pretrain import fresh_model
-
     places = sys.argv[1:] if given is None else given
     if len(places) != 2:
         raise SystemExit("usage: python -m luthier.bases.publish RUN_FOLDER MODEL_FOLDER")

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from ..errors import DataError
 from .dialogue_parts import SCENES, TALK
-from .dialogue_parts.scene import SLOT, Beat, Ending, Scene, Talk
+from .dialogue_parts.scene import SLOT, Ending, Scene, Talk
 from .table import SPLITS
 
 Item = TypeVar("Item")
@@ -127,7 +127,7 @@ def _draw_values(scene: Scene, rng: random.Random) -> dict[str, str]:
 def _play(scene: Scene, ending: Ending, values: Values, talk: Talk, rng: random.Random) -> list[_Line]:
     """The spoken lines with their facts filled in; `{you}` is still open."""
     level = _pick(rng, _LEVELS)
-    lines = _script(scene.beats + ending.beats, level, talk.asides[scene.tone], rng)
+    lines = _script(scene, ending, level, talk, rng)
     if level.interruption > rng.random():
         at = 1 + _below(rng, len(lines) - 1)
         lines[at:at] = _exchange(_pick(rng, talk.interruptions), lines[at].speaker)
@@ -140,12 +140,14 @@ def _play(scene: Scene, ending: Ending, values: Values, talk: Talk, rng: random.
     return _joined([*around[0], *filled, *around[1]], talk)
 
 
-def _script(beats: Sequence[Beat], level: _Level, asides: Sequence[str], rng: random.Random) -> list[_Line]:
-    """One phrasing for each turn that is said; an aside is started by whoever speaks next."""
+def _script(scene: Scene, ending: Ending, level: _Level, talk: Talk, rng: random.Random) -> list[_Line]:
+    """One phrasing for each turn that is said; an aside is started by the customer, or else by whoever speaks next."""
+    beats = scene.beats + ending.beats
     lines: list[_Line] = []
     for number, beat in enumerate(beats):
         if beat.kind == "aside" and rng.random() < level.aside:
-            lines += _exchange(_pick(rng, asides), beats[number + 1].turns[0].speaker)
+            starter = "A" if scene.tone in ("counter", "phone") else beats[number + 1].turns[0].speaker
+            lines += _exchange(_pick(rng, talk.asides[scene.tone]), starter)
         if beat.kind == "always" or rng.random() < level.optional:
             lines += [_Line(turn.speaker, _pick(rng, turn.phrasings)) for turn in beat.turns]
     return lines

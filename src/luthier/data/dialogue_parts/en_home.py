@@ -78,15 +78,16 @@ NOISE = Scene(
     name="neighbours and noise",
     tone="strangers",
     slots={
-        "noise": "your drums = drums | your music = music | your dog = a barking dog "
-        "| your television = the television | your drill = a drill | your parties = parties "
-        "| your trumpet = a trumpet | your washing machine = a washing machine",
+        "noise": "your drums = noise from drums | your music = loud music | your dog = noise from a dog "
+        "| your television = noise from a television | your drill = noise from a drill "
+        "| your parties = noisy parties | your trumpet = noise from a trumpet "
+        "| your washing machine = noise from a washing machine",
         "hour": "nine o'clock | half past nine | ten o'clock | half past ten | eleven o'clock | half past eight",
         "reason": "I get up at five = early mornings | my baby can't sleep = a baby | I have exams = exams "
-        "| my wife is ill = an ill wife | I work at home = working at home | I have night shifts = night shifts",
+        "| my wife is ill = an ill wife | I work at home = work at home | I have night shifts = night shifts",
         "fix": "buy headphones | close the windows | put down a carpet | move it to the cellar | turn everything down",
         "until": DAYS,
-        "guest": "my cousin = a cousin | my old band = a band | my nephew = a nephew | my brother = a brother",
+        "guest": "my cousin = a cousin | my old band = an old band | my nephew = a nephew | my brother = a brother",
         "floor": "first | second | third | fourth",
     },
     script="""
@@ -136,9 +137,10 @@ NOISE = Scene(
                     {until} and will {fix}.
                 {B} tells {A} that {noise:told} will end on {until}, when {guest:told} leaves, and promises to {fix}. \
                     {A} mentions {reason:told}.
-                Because of {reason:told}, {A} talks about {noise:told}. {guest:told} is with {B} until {until}; {B} \
+                Because of {reason:told}, {A} can't stand {noise:told}. {guest:told} is with {B} until {until}; {B} \
                     will {fix}.
-                {noise:told} of {B} and {guest:told} will last until {until}. {B} will {fix}, as {A} has {reason:told}.
+                {A} talks about {noise:told} and {reason:told}. {guest:told} is with {B} until {until}, and {B} will \
+                    {fix}.
             """,
         ),
     ),
@@ -163,7 +165,7 @@ TOOLS = Scene(
     script="""
         A: Can I borrow your {tool} [on|for] {day}? I need it for {job}.
          / Do you still have a {tool}? I need one on {day}, for {job}.
-         / You know {job} that I told you about? I need a {tool} for it on {day}.
+         / I finally want to start with {job}. Could I use your {tool} on {day}?
         B: [A {tool}?|Hm, my {tool}?] [Do you know how to use it?|Have you ever used one?]
          / Since when do you [do|fix] things yourself?
         A: [I watched a video.|I'm learning.|It can't be that hard.] My hands still hurt from last time.
@@ -227,7 +229,7 @@ PET = Scene(
         "key": "under the flower pot | in the mailbox | with the neighbour | behind the bike "
         "| in the shoe by the door | at the kiosk",
         "problem": "I'm allergic = an allergy | I'm away myself = a trip | my flat is too small = a small flat "
-        "| I'm a little afraid of it = fear | my landlord forbids it = a strict landlord",
+        "| I have three cats already = three cats | my landlord forbids it = a strict landlord",
         "friend": FRIENDS,
         "name": "Biscuit | Coco | Mister Moon | Pepper | Waffles | Luna",
     },
@@ -237,8 +239,8 @@ PET = Scene(
          / From {from} to {to} I'm at {why}, and nobody can [watch|feed] my {pet}.
         B: [Ah, little {name}!|Is that the one that bit the postman?] [I remember.|How old is it now?]
          / Your {pet}? Is it hard to look after?
-        A: [It's very easy.|It sleeps most of the time.] [You don't even have to talk to it.|It only bites on \
-            Mondays, ha ha.]
+        A: No, it's very easy. It sleeps [most of the time|all day]. [You don't even have to talk to it.|It only \
+            bites on Mondays, ha ha.]
          / Not at all, [it's an angel|it's very quiet]. It only likes the radio on.
         ~
     """,

@@ -180,7 +180,7 @@ TALK = Talk(
         """),
         "strangers": lines("""
             It was nice to talk to you. >> You, too.
-            All right then. >> Have a nice day.
+            Well, see you around. >> Have a nice day.
             Good. >> Goodbye.
         """),
         "counter": lines("""

@@ -155,7 +155,7 @@ SHIFT = Scene(
         "yours": DAYS,
         "part": "early shift | late shift | night shift | lunch shift | weekend shift | morning shift",
         "why": "my son's school play = a school play | a dentist appointment | my sister's wedding = a wedding "
-        "| a driving test | a funeral | my parents' visit = a visit of parents | a parents' evening | a court date",
+        "| a driving test | a funeral | my parents' visit = a family visit | a parents' evening | a court date",
         "boss": FRIENDS,
         "fail": "I have a concert = a concert | I'm at the hospital with my dad = a hospital visit "
         "| I have a class = a class | I already booked a trip = a trip | I have my kids = the kids "

@@ -8,7 +8,7 @@ A script has one turn a line, `A: text` or `B: text`:
     ?A: The shelf, again.
     ~                                                    here an aside is welcome
 
-`{tool}` is a slot, `[x|y]` a choice of words, `{you}` the other one's name where it is spoken (or nothing).
+A line that is too long goes on after a backslash. `{tool}` is a slot, `[x|y]` a choice of words, `{you}` the other one's name where it is spoken (or nothing).
 A slot's values are split by `|`; `my screen is black = a black screen` is said the first way in the dialogue
 (`{fault}`) and told the second way in the summary (`{fault:told}`).
 """
@@ -102,7 +102,7 @@ class Talk:
     small_talk: Mapping[str, tuple[str, ...]]
     """By tone; before the first turn."""
     asides: Mapping[str, tuple[str, ...]]
-    """By tone; the third part leads back."""
+    """By tone; the third part leads back. At a counter and on the phone the customer starts."""
     interruptions: tuple[str, ...]
     """Started by the one who should speak now; the third part leads back."""
     goodbyes: Mapping[str, tuple[str, ...]]

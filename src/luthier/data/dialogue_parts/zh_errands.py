@@ -9,8 +9,9 @@ FOOD = Scene(
     name="点外卖",
     tone="phone",
     slots={
-        "dish": "一份水煮鱼 | 两碗牛肉面 | 一只烤鸭 | 三十个饺子 | 一份麻婆豆腐 | 两份扬州炒饭 | 一份酸菜鱼 "
-        "| 一锅羊肉汤 | 四个肉夹馍 | 一份宫保鸡丁",
+        "dish": "一份水煮鱼 = 水煮鱼 | 两碗牛肉面 = 牛肉面 | 一只烤鸭 = 烤鸭 | 三十个饺子 = 饺子 "
+        "| 一份麻婆豆腐 = 麻婆豆腐 | 两份扬州炒饭 = 扬州炒饭 | 一份酸菜鱼 = 酸菜鱼 | 一锅羊肉汤 = 羊肉汤 "
+        "| 四个肉夹馍 = 肉夹馍 | 一份宫保鸡丁 = 宫保鸡丁",
         "side": "一份凉拌黄瓜 | 一瓶酸梅汤 | 两杯豆浆 | 一份炸春卷 | 一碗银耳汤 | 一份花生米 | 两个茶叶蛋",
         "other": "一份红烧肉 | 一份糖醋排骨 | 一份番茄炒蛋 | 一份小鸡炖蘑菇 | 一份回锅肉 | 一份葱油拌面",
         "place": PLACES,
@@ -53,8 +54,8 @@ FOOD = Scene(
         Ending(
             correctable="place side",
             script="""
-                B: 哎呀，厨房刚说{dish}做不了了，今天卖完了。
-                 / 真不好意思，{dish}今天已经卖完了。
+                B: 哎呀，厨房刚说{dish:told}做不了了，今天卖完了。
+                 / 真不好意思，{dish:told}今天已经卖完了。
                 A: [太可惜了|啊，这样啊]，那有什么推荐的吗？
                  / 那还有什么好吃的？
                 B: {other}怎么样？[很多客人都喜欢。|今天的特别好。]
@@ -63,10 +64,10 @@ FOOD = Scene(
                  / 那就{other}吧，{side}照旧。
             """,
             summaries="""
-                {A}想订{dish}和{side}送到{place}，但{dish}卖完了，换成了{other}。
-                因为{dish}卖完了，{A}改要{other}，和{side}一起送到{place}。
-                {B}说{dish}今天卖完了，推荐{other}，{A}同意了，还要{side}，送到{place}。
-                {A}要的{dish}已经卖完，最后订了{other}和{side}，送到{place}。
+                {A}想订{dish:told}和{side}送到{place}，但{dish:told}卖完了，换成了{other}。
+                因为{dish:told}卖完了，{A}改要{other}，和{side}一起送到{place}。
+                {B}说{dish:told}今天卖完了，推荐{other}，{A}同意了，还要{side}，送到{place}。
+                {A}要的{dish:told}已经卖完，最后订了{other}和{side}，送到{place}。
             """,
         ),
     ),
