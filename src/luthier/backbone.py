@@ -81,6 +81,8 @@ class Backbone:
         loader = _loader(_family(config).kind)
         with torch.device("meta"):
             model = loader.from_config(config, attn_implementation=INTERFACE)
+            if not getattr(config, "scale_decoder_outputs", True):  # T5 1.1 and Flan-T5: the output head is no embedding
+                model.lm_head.weight = nn.Parameter(torch.empty_like(model.lm_head.weight))
         return cls.of(model, _tokenizer(find(name)), name)
 
     @classmethod

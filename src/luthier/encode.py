@@ -94,6 +94,8 @@ class Layout:
     offset: int = 0
     """First real position, behind a prefix."""
     positions: bool = False
+    limit: int | None = None
+    """Positions the model can number."""
 
     @classmethod
     def of(cls, backbone: Backbone, delta: Delta) -> Layout:
@@ -101,8 +103,19 @@ class Layout:
         return cls(
             backbone.kind, backbone.tokenizer.pad_token_id, backbone.decoder_start() if seq2seq else 0, delta.virtual_tokens,
             backbone.kind == "encoder" and not delta.virtual_first,
-            delta.prefix_tokens if causal else 0, causal and backbone.family.positions,
+            delta.prefix_tokens if causal else 0, causal and backbone.family.positions, backbone.position_limit(),
         )
+
+    def check_room(self, longest: int) -> None:
+        """Refuse rows of `longest` tokens, virtual ones included, that would leave the numbered positions.
+
+        Raises:
+            Refused: the learned tokens and the rows together are too long.
+        """
+        needed = longest + self.offset
+        if self.limit is not None and needed > self.limit:
+            raise Refused(f"{self.virtual + self.offset} learned tokens beside rows of {longest - self.virtual} need {needed} positions.",
+                          f"{self.limit} on this backbone", f"lower max_input_tokens by {needed - self.limit}, or the method's tokens")
 
     def row(self, ids: np.ndarray) -> np.ndarray:
         """One row with its virtual ids: virtual token v has the id −(v+1)."""
@@ -154,12 +167,19 @@ def uses_head(backbone: Backbone, task: Any) -> bool:
 
 
 def input_limit(backbone: Backbone, budget: Budget, texts: int = 1) -> int:
-    """Input tokens that `texts` examples in one prompt may have, with room for the answer where positions are shared."""
+    """Input tokens that `texts` examples in one prompt may have, with room for the answer where positions are shared.
+
+    Raises:
+        DataError: the answers alone fill the positions.
+    """
     wanted, limit = budget.max_input_tokens * texts, backbone.position_limit()
     if limit is None:
         return wanted
-    room = budget.max_answer_tokens if backbone.kind == "causal" else 0
-    return max(8, min(wanted, limit - room))
+    room = limit - (budget.max_answer_tokens if backbone.kind == "causal" else 0)
+    if room < 8:
+        raise DataError(f"{backbone.name} has {limit} positions, and answers may take {budget.max_answer_tokens} of them.",
+                        f"answers of at most {limit - 8} tokens", "lower max_answer_tokens")
+    return min(wanted, room)
 
 
 def word_of(task: Any, label: str) -> str:
@@ -274,6 +294,8 @@ def collate(made: Plan, rows: Sequence[int] | np.ndarray, layout: Layout, device
     answers = [made.answers[r] for r in rows]
     inputs = [layout.row(made.inputs[r]) for r in rows]
     tokens = sum(len(made.inputs[r]) + len(made.answers[r]) for r in rows)
+    behind = layout.kind == "causal"  # answers stand behind inputs and use up the same positions
+    layout.check_room(max(len(i) + (len(made.answers[r]) if behind else 0) for i, r in zip(inputs, rows)))
     if not any(len(a) for a in answers):
         ids, mask = pad(inputs, layout.pad)
         labels = torch.from_numpy(made.classes[np.asarray(rows)].astype(np.int64))

@@ -70,6 +70,7 @@ def _texts(
 ) -> list[tuple[str, int]]:
     layout = Layout.of(backbone, delta)
     inputs = [layout.row(made.inputs[r]) for r in rows]
+    layout.check_room(max(map(len, inputs)) + (decoding.max_new_tokens if backbone.kind == "causal" else 0))
     plain = decoding.beams == 1 and decoding.temperature == 0
     ids = (greedy if plain else searched)(backbone, layout, inputs, decoding, call)
     return [(backbone.tokenizer.decode(i, skip_special_tokens=True).strip(), len(i)) for i in ids]

@@ -8,7 +8,8 @@ A script has one turn a line, `A: text` or `B: text`:
     ?A: The shelf, again.
     ~                                                    here an aside is welcome
 
-A line that is too long goes on after a backslash. `{tool}` is a slot, `[x|y]` a choice of words, `{you}` the other one's name where it is spoken (or nothing).
+A line that is too long goes on after a backslash. `{tool}` is a slot, `[x|y]` a choice of words, `{you}` the other
+one's name where it is spoken (or nothing).
 A slot's values are split by `|`; `my screen is black = a black screen` is said the first way in the dialogue
 (`{fault}`) and told the second way in the summary (`{fault:told}`).
 """
