@@ -38,8 +38,16 @@ RUN = Path(__file__).resolve().with_name("sides.py")
 OUT = Path(__file__).resolve().parent / "out" / "lab.json"
 NO_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "MemoryError", "bad_alloc")
 STEPS = {"small": 6, "base": 4}
-FLAN_T5 = {"d_model": 768, "d_kv": 64, "d_ff": 2048, "num_layers": 12, "num_heads": 12, "vocab_size": 32128,
-           "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+FLAN_T5 = {
+    "d_model": 768,
+    "d_kv": 64,
+    "d_ff": 2048,
+    "num_layers": 12,
+    "num_heads": 12,
+    "vocab_size": 32128,
+    "feed_forward_proj": "gated-gelu",
+    "tie_word_embeddings": False,
+}
 
 
 def launch(job: Job, threads_wait: str, limit_seconds: float) -> Facts:
@@ -47,12 +55,19 @@ def launch(job: Job, threads_wait: str, limit_seconds: float) -> Facts:
     with tempfile.TemporaryDirectory() as folder:
         job_file, facts_file = Path(folder) / "job.json", Path(folder) / "facts.jsonl"
         files.write_json(job_file, asdict(job))
-        settings = {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads), "HF_HUB_OFFLINE": "1",
-                    "OMP_WAIT_POLICY": threads_wait, "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
+        settings = {
+            "OMP_NUM_THREADS": str(job.threads),
+            "MKL_NUM_THREADS": str(job.threads),
+            "HF_HUB_OFFLINE": "1",
+            "OMP_WAIT_POLICY": threads_wait,
+            "TOKENIZERS_PARALLELISM": "false",
+            "CUDA_VISIBLE_DEVICES": "",
+        }
         command = [sys.executable, str(RUN), str(job_file), str(facts_file)]
         try:
-            done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True,
-                                  timeout=limit_seconds, check=False)
+            done = subprocess.run(
+                command, env=os.environ | settings, capture_output=True, text=True, timeout=limit_seconds, check=False
+            )
             fault = fault_of(done.returncode, done.stderr)
         except subprocess.TimeoutExpired:
             fault = f"over time ({limit_seconds:.0f} s)"
@@ -85,16 +100,24 @@ def prepare(folder: Path, options: argparse.Namespace) -> tuple[str, Facts]:
     for split, rows in wanted.items():
         examples = list({task.prompt_text(e): e for e in tasks.examples(task, table.splits[split], split)[0]}.values())
         if len(examples) < rows:
-            raise UserError(f"{split} of {options.data} has {len(examples)} different rows; {rows} are needed.",
-                            "data with more rows, or fewer --steps or --rows", f"ask for at most {len(examples)}")
+            raise UserError(
+                f"{split} of {options.data} has {len(examples)} different rows; {rows} are needed.",
+                "data with more rows, or fewer --steps or --rows",
+                f"ask for at most {len(examples)}",
+            )
         chosen = random.Random(0).sample(examples, rows)
         made[split] = encode.plan(sketch, task, chosen, Budget(max_input_tokens=WIDTH))
         encode.keep(folder / f"{split}.safetensors", made[split])
     inputs, answers = made["train"].lengths.sum(0).tolist()
     return path, {
-        "parameters": sketch.parameters, "steps": options.steps, "batch": BATCH, "generated_rows": options.rows,
-        "generated_tokens": sum(answer_lengths(made["test"])), "mean_input_tokens": inputs / wanted["train"],
-        "mean_answer_tokens": answers / wanted["train"], "flops_per_token": useful_flops(sketch.model, inputs, answers),
+        "parameters": sketch.parameters,
+        "steps": options.steps,
+        "batch": BATCH,
+        "generated_rows": options.rows,
+        "generated_tokens": sum(answer_lengths(made["test"])),
+        "mean_input_tokens": inputs / wanted["train"],
+        "mean_answer_tokens": answers / wanted["train"],
+        "flops_per_token": useful_flops(sketch.model, inputs, answers),
     }
 
 
@@ -259,21 +282,37 @@ def compare(options: argparse.Namespace) -> Facts:
                     job = Job(side, rival, backbone, folder, options.steps, BATCH[rival], options.threads)
                     started = time.perf_counter()
                     runs.append(launch(job, wait, options.limit) | {"round": number_of_round + 1})
-                    print(f"round {number_of_round + 1}: {side:8} {rival:6} {time.perf_counter() - started:5.1f} s "
-                          f"{runs[-1]['fault'] or ''}", file=sys.stderr, flush=True)
+                    print(
+                        f"round {number_of_round + 1}: {side:8} {rival:6} {time.perf_counter() - started:5.1f} s "
+                        f"{runs[-1]['fault'] or ''}",
+                        file=sys.stderr,
+                        flush=True,
+                    )
     return {
-        "environment": environment(), "threads": options.threads, "threads_wait": wait, "calibration": ceiling,
-        "load_after": os.getloadavg()[0], "shape": options.shape, "data": Path(options.data).name, "work": work,
+        "environment": environment(),
+        "threads": options.threads,
+        "threads_wait": wait,
+        "calibration": ceiling,
+        "load_after": os.getloadavg()[0],
+        "shape": options.shape,
+        "data": Path(options.data).name,
+        "work": work,
         "lora": {"rank": RANK, "alpha": ALPHA, "dropout": DROPOUT, "targets": TARGETS, "learning_rate": RATE},
-        "ratios": ratios(runs), "unequal": unequal(runs, work), "runs": runs,
+        "ratios": ratios(runs),
+        "unequal": unequal(runs, work),
+        "runs": runs,
     }
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="LoRA training and generation: luthier beside HF Trainer with PEFT.")
-    parser.add_argument("--shape", choices=tuple(STEPS), default="small",
-                        help="small: seedling-t5; base: random weights of Flan-T5-base's shape")
+    parser.add_argument(
+        "--shape",
+        choices=tuple(STEPS),
+        default="small",
+        help="small: seedling-t5; base: random weights of Flan-T5-base's shape",
+    )
     parser.add_argument("--data", default="dialogues", help="folder or file of dialogues; default: the built-in ones")
     parser.add_argument("--steps", type=int, help=f"optimiser steps, at least 2; default {STEPS}")
     parser.add_argument("--rows", type=int, default=32, help="answers to generate")

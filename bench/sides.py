@@ -87,7 +87,9 @@ def luthier_run(job: Job) -> Iterator[Facts]:
         ends.append(time.perf_counter())
         tokens.append(step.tokens)
     yield training_facts(ends, tokens, delta.trainable_parameters, backbone.precision) | {
-        "loss_before": before, "loss_after": mean_loss(backbone, delta, test, budget)}
+        "loss_before": before,
+        "loss_after": mean_loss(backbone, delta, test, budget),
+    }
     yield luthier_generation(backbone, delta, test)
 
 
@@ -143,8 +145,13 @@ def practice_run(job: Job) -> Iterator[Facts]:
     half = job.rival == "tuned" and fast_precision() == "bf16"
     tokenizer = hf.AutoTokenizer.from_pretrained(job.backbone)
     model = hf.AutoModelForSeq2SeqLM.from_pretrained(job.backbone, dtype=torch.float32)
-    settings = LoraConfig(task_type=TaskType.SEQ_2_SEQ_LM, r=RANK, lora_alpha=ALPHA, lora_dropout=DROPOUT,
-                          target_modules=TARGETS.split(","))
+    settings = LoraConfig(
+        task_type=TaskType.SEQ_2_SEQ_LM,
+        r=RANK,
+        lora_alpha=ALPHA,
+        lora_dropout=DROPOUT,
+        target_modules=TARGETS.split(","),
+    )
     model = get_peft_model(model, settings)
     together = hf.DataCollatorForSeq2Seq(tokenizer, model=model)
     test = job.plan("test")
@@ -178,9 +185,20 @@ def practice_training(job: Job, model: Any, together: Any, half: bool) -> tuple[
     rows = rows_of(job.plan("train"), WIDTH if job.rival == "lab" else 0)
     with tempfile.TemporaryDirectory() as folder:
         arguments = hf.TrainingArguments(
-            output_dir=folder, per_device_train_batch_size=job.batch, num_train_epochs=1, learning_rate=RATE,
-            warmup_steps=0, lr_scheduler_type="linear", use_cpu=True, bf16=half, seed=job.seed, report_to=[],
-            save_strategy="no", logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=False,
+            output_dir=folder,
+            per_device_train_batch_size=job.batch,
+            num_train_epochs=1,
+            learning_rate=RATE,
+            warmup_steps=0,
+            lr_scheduler_type="linear",
+            use_cpu=True,
+            bf16=half,
+            seed=job.seed,
+            report_to=[],
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
             train_sampling_strategy="group_by_length" if job.rival == "tuned" else "random",
         )
         hf.Trainer(model=model, args=arguments, train_dataset=rows, data_collator=counted, callbacks=[Clock()]).train()
@@ -217,8 +235,14 @@ def practice_generation(model: Any, tokenizer: Any, test: Any, batch: int) -> Fa
     from transformers import GenerationConfig, LogitsProcessorList
 
     lengths, end = answer_lengths(test), tokenizer.eos_token_id
-    settings = GenerationConfig(max_new_tokens=max(lengths), num_beams=1, do_sample=False, eos_token_id=end,
-                                pad_token_id=tokenizer.pad_token_id, decoder_start_token_id=tokenizer.pad_token_id)
+    settings = GenerationConfig(
+        max_new_tokens=max(lengths),
+        num_beams=1,
+        do_sample=False,
+        eos_token_id=end,
+        pad_token_id=tokenizer.pad_token_id,
+        decoder_start_token_id=tokenizer.pad_token_id,
+    )
     model.eval()
 
     def say(rows: int) -> list[int]:
@@ -256,9 +280,16 @@ def ended(scores_BV: Any, last_B: Any, end: int) -> Any:
 def training_facts(ends: list[float], tokens: list[int], trained: int, precision: str) -> Facts:
     """Real tokens a second from the second step on: the first one pays for buffers and kernels on both sides."""
     tokens = tokens[: len(ends) - 1]
-    return {"stage": "train", "steps": len(tokens), "tokens": sum(tokens), "first_step_seconds": ends[1] - ends[0],
-            "tokens_per_second": sum(tokens[1:]) / (ends[-1] - ends[1]), "trained_parameters": trained,
-            "precision": precision, "peak_bytes": peak_bytes()}
+    return {
+        "stage": "train",
+        "steps": len(tokens),
+        "tokens": sum(tokens),
+        "first_step_seconds": ends[1] - ends[0],
+        "tokens_per_second": sum(tokens[1:]) / (ends[-1] - ends[1]),
+        "trained_parameters": trained,
+        "precision": precision,
+        "peak_bytes": peak_bytes(),
+    }
 
 
 def timed_generation(say: Any, rows: int) -> Facts:

@@ -8,7 +8,7 @@ import torch
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-WORDS = "a b c d e f g h i j k l m n o p q r s t u v w x y z good bad yes no the cat dog sat ran : . ,".split()
+WORDS = [*"abcdefghijklmnopqrstuvwxyz", "good", "bad", "yes", "no", "the", "cat", "dog", "sat", "ran", ":", ".", ","]
 SPECIAL = ["<pad>", "</s>", "<s>", "<cls>", "<sep>", "<mask>", "<unk>"]
 SIZE = len(SPECIAL) + len(WORDS)
 COMMON = {"vocab_size": SIZE, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
@@ -21,64 +21,134 @@ def tokenizer(kind: str = "seq2seq") -> hf.PreTrainedTokenizerFast:
     inner = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     if kind == "seq2seq":
-        inner.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+        inner.post_processor = processors.TemplateProcessing(
+            single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
+        )
     if kind == "encoder":
         inner.post_processor = processors.TemplateProcessing(
-            single="<cls> $A <sep>", pair="<cls> $A <sep> $B:1 <sep>:1", special_tokens=[("<cls>", 3), ("<sep>", 4)])
+            single="<cls> $A <sep>", pair="<cls> $A <sep> $B:1 <sep>:1", special_tokens=[("<cls>", 3), ("<sep>", 4)]
+        )
     return hf.PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", eos_token="</s>", bos_token="<s>", cls_token="<cls>", sep_token="<sep>",
-        mask_token="<mask>", unk_token="<unk>")
+        tokenizer_object=inner,
+        pad_token="<pad>",
+        eos_token="</s>",
+        bos_token="<s>",
+        cls_token="<cls>",
+        sep_token="<sep>",
+        mask_token="<mask>",
+        unk_token="<unk>",
+    )
 
 
 def _seeded(build, config, seed: int = 0):
     torch.manual_seed(seed)
     model = build(config)
     with torch.no_grad():  # zero-initialised biases would hide faults
-        for name, parameter in model.named_parameters():
+        for parameter in model.parameters():
             if parameter.ndim == 1:
                 parameter.add_(torch.randn_like(parameter) * 0.05)
     return model.eval()
 
 
 def t5():
-    return _seeded(hf.T5ForConditionalGeneration, hf.T5Config(
-        d_model=32, d_kv=8, num_heads=4, d_ff=48, num_layers=2, feed_forward_proj="gated-gelu", decoder_start_token_id=0,
-        dropout_rate=0.0, **COMMON))
+    return _seeded(
+        hf.T5ForConditionalGeneration,
+        hf.T5Config(
+            d_model=32,
+            d_kv=8,
+            num_heads=4,
+            d_ff=48,
+            num_layers=2,
+            feed_forward_proj="gated-gelu",
+            decoder_start_token_id=0,
+            dropout_rate=0.0,
+            **COMMON,
+        ),
+    )
 
 
 def bart():
-    return _seeded(hf.BartForConditionalGeneration, hf.BartConfig(
-        d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
-        encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=96, decoder_start_token_id=1, dropout=0.0,
-        forced_eos_token_id=None, **COMMON))
+    return _seeded(
+        hf.BartForConditionalGeneration,
+        hf.BartConfig(
+            d_model=32,
+            encoder_layers=2,
+            decoder_layers=2,
+            encoder_attention_heads=4,
+            decoder_attention_heads=4,
+            encoder_ffn_dim=48,
+            decoder_ffn_dim=48,
+            max_position_embeddings=96,
+            decoder_start_token_id=1,
+            dropout=0.0,
+            forced_eos_token_id=None,
+            **COMMON,
+        ),
+    )
 
 
 def bert():
-    return _seeded(hf.BertForPreTraining, hf.BertConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=96,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **COMMON))
+    return _seeded(
+        hf.BertForPreTraining,
+        hf.BertConfig(
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=48,
+            max_position_embeddings=96,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            **COMMON,
+        ),
+    )
 
 
 def roberta():
-    return _seeded(hf.RobertaForMaskedLM, hf.RobertaConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=96,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **COMMON))
+    return _seeded(
+        hf.RobertaForMaskedLM,
+        hf.RobertaConfig(
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=48,
+            max_position_embeddings=96,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            **COMMON,
+        ),
+    )
 
 
 def gpt2():
-    return _seeded(hf.GPT2LMHeadModel, hf.GPT2Config(
-        n_embd=32, n_layer=2, n_head=4, n_positions=96, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, **COMMON))
+    return _seeded(
+        hf.GPT2LMHeadModel,
+        hf.GPT2Config(
+            n_embd=32, n_layer=2, n_head=4, n_positions=96, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, **COMMON
+        ),
+    )
 
 
 def bloom():
-    return _seeded(hf.BloomForCausalLM, hf.BloomConfig(
-        hidden_size=32, n_layer=2, n_head=4, hidden_dropout=0.0, attention_dropout=0.0, **COMMON))
+    return _seeded(
+        hf.BloomForCausalLM,
+        hf.BloomConfig(hidden_size=32, n_layer=2, n_head=4, hidden_dropout=0.0, attention_dropout=0.0, **COMMON),
+    )
 
 
 def _decoder(model, config, **more):
-    return _seeded(model, config(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=48,
-        max_position_embeddings=96, **more, **COMMON))
+    return _seeded(
+        model,
+        config(
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            intermediate_size=48,
+            max_position_embeddings=96,
+            **more,
+            **COMMON,
+        ),
+    )
 
 
 def llama():
@@ -109,10 +179,30 @@ def backbone(family: str):
 # -- one small task for all of them -----------------------------------------------------------------------------------
 
 METHODS = (
-    "lora(rank=4)", "dora(rank=4)", "ia3", "bitfit(everywhere=True)", "layernorm", "bottleneck(size=8)", "prompt(tokens=5)",
-    "ptuning(tokens=5)", "prefix(tokens=5)", "full(learning_rate=0.001)", "peft('VERA', r=4, learning_rate=0.01)",
+    "lora(rank=4)",
+    "dora(rank=4)",
+    "ia3",
+    "bitfit(everywhere=True)",
+    "layernorm",
+    "bottleneck(size=8)",
+    "prompt(tokens=5)",
+    "ptuning(tokens=5)",
+    "prefix(tokens=5)",
+    "full(learning_rate=0.001)",
+    "peft('VERA', r=4, learning_rate=0.01)",
 )
-TEXTS = ("a b c", "d e f g h i", "j k", "l m n o p", "q r s t u v w x", "y z", "the cat sat", "dog ran", "b a d", "g o o d c a t")
+TEXTS = (
+    "a b c",
+    "d e f g h i",
+    "j k",
+    "l m n o p",
+    "q r s t u v w x",
+    "y z",
+    "the cat sat",
+    "dog ran",
+    "b a d",
+    "g o o d c a t",
+)
 
 
 @cache
@@ -169,8 +259,8 @@ def delta(bone, word: str, seed: int = 0, moved: float = 0.0):
 
 def scores(bone, made, rows=None, tokens=None):
     """What the model says with a delta attached: logits at the label positions, or a head's logits."""
+    from luthier.batches import Layout, collate
     from luthier.delta import attach
-    from luthier.encode import Layout, collate
     from luthier.train import class_logits, label_logits
 
     tokens = tokens or plan(bone)
@@ -183,14 +273,14 @@ def scores(bone, made, rows=None, tokens=None):
 def ending(family: str):
     """A shared backbone whose rows say different things and end at different times.
 
-    Its matrices are louder than a fresh model's, its output head is its own, and the end token's row of it louder still.
+    Its matrices are louder than a fresh model's, its output head is its own, and the end token's row louder still.
     """
     from luthier.backbone import Backbone
 
     model, noise = FAMILIES[family](), torch.Generator().manual_seed(7)
     head = model.get_output_embeddings()
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for parameter in model.parameters():
             if parameter.ndim == 2 and family != "t5":
                 parameter.mul_(LOUDER.get(family, 5.0))
         words = torch.randn(head.weight.shape, generator=noise)

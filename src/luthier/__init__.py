@@ -24,11 +24,28 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Backbone": "backbone", "BitFit": "methods", "Bottleneck": "methods", "Budget": "records", "DoRA": "methods",
-    "Example": "records", "FewShot": "methods", "Full": "methods", "IA3": "methods", "LayerNorm": "methods",
-    "LoRA": "methods", "PTuning": "methods", "Peft": "methods", "Prediction": "records", "PrefixTuning": "methods",
-    "PromptTuning": "methods", "Score": "records", "Step": "records", "Study": "study", "UserError": "errors",
-    "Verdict": "records", "ZeroShot": "methods",
+    "Backbone": "backbone",
+    "BitFit": "methods",
+    "Bottleneck": "methods",
+    "Budget": "records",
+    "DoRA": "methods",
+    "Example": "records",
+    "FewShot": "methods",
+    "Full": "methods",
+    "IA3": "methods",
+    "LayerNorm": "methods",
+    "LoRA": "methods",
+    "PTuning": "methods",
+    "Peft": "methods",
+    "Prediction": "records",
+    "PrefixTuning": "methods",
+    "PromptTuning": "methods",
+    "Score": "records",
+    "Step": "records",
+    "Study": "study",
+    "UserError": "errors",
+    "Verdict": "records",
+    "ZeroShot": "methods",
 }
 
 __all__ = sorted(_HOMES)

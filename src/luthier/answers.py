@@ -9,7 +9,8 @@ from typing import Any
 from . import data, tasks
 from .encode import plan
 from .errors import UserError
-from .predict import Decoding, predict as predicted
+from .predict import Decoding
+from .predict import predict as predicted
 from .records import Example, to_json
 from .tasks.template import columns_of
 from .trial import open_trial
@@ -24,7 +25,9 @@ def predict(
         UserError: no finished trial there, neither or both of rows and text, or rows without the prompt's columns.
     """
     if not (trial / "trial.json").exists():
-        raise UserError(f"{trial} holds no trial.", "a trial's folder", "luthier list shows the studies; a trial is a folder inside")
+        raise UserError(
+            f"{trial} holds no trial.", "a trial's folder", "luthier list shows the studies; a trial is a folder inside"
+        )
     if not (trial / "manifest.json").exists():
         raise UserError(f"The trial in {trial} is not finished.", "a finished one", "finish its study with --resume")
     if (source is None) == (text is None):
@@ -44,8 +47,11 @@ def single(task: Any, text: str | None) -> Example:
     """One text in the place of the prompt's column."""
     columns = columns_of(task.prompt)
     if len(columns) != 1:
-        raise UserError(f"The prompt has the columns {', '.join(columns)}, one text cannot fill them.", "a file with these columns",
-                        "write them into a jsonl file and name it as DATA")
+        raise UserError(
+            f"The prompt has the columns {', '.join(columns)}, one text cannot fill them.",
+            "a file with these columns",
+            "write them into a jsonl file and name it as DATA",
+        )
     return Example("text", "text", {columns[0]: text or ""}, ())
 
 

@@ -1,48 +1,27 @@
 """A frozen pretrained model, its tokenizer, its map of sites and its fingerprint.
 
-The only file that imports `transformers`. Weights come from safetensors or not at all, remote code never runs.
 Precision is chosen once, here, by what the machine does fast; everything else asks the backbone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import eager_mask
 
-from . import bases
+from . import pretrained
 from .delta import Part, Site
 from .errors import Damaged, Refused, SpellingError, UserError
 from .families import FAMILIES, FUSED, SHORT, Family
 from .heads import DenseHead, Head
-from .ops.attention import attention
 from .spell import closest
 
 PRECISIONS = ("auto", "fp32", "bf16")
-INTERFACE = "luthier"
-RUNS_CODE = ("auto_map", "_attn_implementation_internal", "custom_pipelines")
-"""Keys of a config that can make a loader import code that lies beside the weights."""
-
-
-def _mask(*args: Any, **keywords: Any) -> Tensor:
-    # An explicit mask always: a prefix adds open columns to it, and a skipped mask would silently mean "causal".
-    return eager_mask(*args, **(keywords | {"allow_is_bidirectional_skip": False}))
-
-
-transformers.utils.logging.disable_progress_bar()  # loading a shard is no long work, and our bars are on the same stream
-AttentionInterface.register(INTERFACE, attention)
-AttentionMaskInterface.register(INTERFACE, _mask)
 
 
 class Backbone:
@@ -61,29 +40,29 @@ class Backbone:
 
     def __init__(self, name: str, precision: str = "auto") -> None:
         if precision not in PRECISIONS:
-            raise SpellingError(f"Precision {precision!r} is unknown.", ", ".join(PRECISIONS), closest(precision, PRECISIONS))
+            raise SpellingError(
+                f"Precision {precision!r} is unknown.", ", ".join(PRECISIONS), closest(precision, PRECISIONS)
+            )
         self.name = name
-        self.path = find(name)
-        config = _config(self.path, name)
+        self.path = pretrained.find(name)
+        config = pretrained.open_config(self.path, name)
         self.family = _family(config)
         self.kind = self.family.kind
         self.precision = fast_precision() if precision == "auto" else precision
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = _model(self.path, config, self.kind, torch.bfloat16 if self.precision == "bf16" else torch.float32)
-        self.tokenizer = _tokenizer(self.path)
+        self.model = pretrained.open_model(
+            self.path, config, self.kind, torch.bfloat16 if self.precision == "bf16" else torch.float32
+        )
+        self.tokenizer = pretrained.open_tokenizer(self.path)
         self._freeze()
         self.fingerprint = fingerprint(self.model)
 
     @classmethod
     def sketch(cls, name: str) -> Backbone:
         """The backbone without its weights: enough to check methods and count parameters, in no memory."""
-        config = _config(find(name), name)
-        loader = _loader(_family(config).kind)
-        with torch.device("meta"):
-            model = loader.from_config(config, attn_implementation=INTERFACE)
-            if not getattr(config, "scale_decoder_outputs", True):  # T5 1.1 and Flan-T5: the output head is no embedding
-                model.lm_head.weight = nn.Parameter(torch.empty_like(model.lm_head.weight))
-        return cls.of(model, _tokenizer(find(name)), name)
+        path = pretrained.find(name)
+        config = pretrained.open_config(path, name)
+        return cls.of(pretrained.sketch_model(config, _family(config).kind), pretrained.open_tokenizer(path), name)
 
     @classmethod
     def of(cls, model: nn.Module, tokenizer: Any, name: str = "in memory") -> Backbone:
@@ -93,7 +72,7 @@ class Backbone:
         self.family = _family(model.config)
         self.kind, self.precision = self.family.kind, "bf16" if model.dtype == torch.bfloat16 else "fp32"
         self.device = next(model.parameters()).device
-        _use_interface(model)
+        pretrained.use_interface(model)
         self._freeze()
         self.fingerprint = fingerprint(model) if self.device.type != "meta" else "meta"
         return self
@@ -133,7 +112,9 @@ class Backbone:
             role = SHORT.get(name, name)
             if role not in known:
                 short = [s for s, r in SHORT.items() if r in known]
-                raise SpellingError(f"{self.name} has no target {name!r}.", ", ".join([*short, "all"]), closest(name, short))
+                raise SpellingError(
+                    f"{self.name} has no target {name!r}.", ", ".join([*short, "all"]), closest(name, short)
+                )
             found += [s for s in self.role_sites(role) if s not in found]
         if not found:
             raise SpellingError(f"No target in {targets!r}.", ", ".join(SHORT), "name at least one, for example q,v")
@@ -148,7 +129,9 @@ class Backbone:
         if role in FUSED and role not in self.family.roles:
             groups = self.model.config.num_attention_heads if self.family.interleaved else 1
             part = Part(groups, FUSED.index(role))
-            return [Site(s.path, role, s.features_in, s.features_out // 3, part) for s in self.role_sites("attention.qkv")]
+            return [
+                Site(s.path, role, s.features_in, s.features_out // 3, part) for s in self.role_sites("attention.qkv")
+            ]
         return [self._site(path, role) for pattern in self.family.roles.get(role, ()) for path in self.paths(pattern)]
 
     def _site(self, path: str, role: str) -> Site:
@@ -176,7 +159,11 @@ class Backbone:
                 heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
                 if self.kind == "seq2seq" and hasattr(config, "decoder_attention_heads"):
                     heads = config.decoder_attention_heads if ".decoder." in path else config.encoder_attention_heads
-                width = getattr(config, "d_kv", None) or getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+                width = (
+                    getattr(config, "d_kv", None)
+                    or getattr(config, "head_dim", None)
+                    or config.hidden_size // config.num_attention_heads
+                )
                 found.append((Site(path, "attention"), heads, width))
         return found
 
@@ -218,7 +205,9 @@ class Backbone:
         """A classifier with a start that depends on the seed alone, the same for every method."""
         config, width = self.model.config, self.model.config.hidden_size
         if self.kind == "seq2seq":
-            raise Refused(f"{self.name} is an encoder-decoder and has no class head.", "label words as text", "leave head off")
+            raise Refused(
+                f"{self.name} is an encoder-decoder and has no class head.", "label words as text", "leave head off"
+            )
         dropout = getattr(config, "classifier_dropout", None) or getattr(config, "hidden_dropout_prob", 0.0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -236,7 +225,9 @@ class Backbone:
         """The token an encoder-decoder's answer starts from."""
         start = self.model.config.decoder_start_token_id
         if start is None:
-            raise UserError(f"{self.name} has no decoder_start_token_id.", "the id in config.json", "add it to the config")
+            raise UserError(
+                f"{self.name} has no decoder_start_token_id.", "the id in config.json", "add it to the config"
+            )
         return start
 
     def position_limit(self) -> int | None:
@@ -249,42 +240,28 @@ class Backbone:
 
     def plain_generation(self, max_new_tokens: int, min_new_tokens: int = 0, **more: Any) -> Any:
         """A generation config with nothing inherited from the checkpoint but its special tokens."""
-        return transformers.GenerationConfig(
-            max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens or None, eos_token_id=self.tokenizer.eos_token_id,
-            pad_token_id=self.tokenizer.pad_token_id, bos_token_id=self.tokenizer.bos_token_id,
-            decoder_start_token_id=getattr(self.model.config, "decoder_start_token_id", None), **more,
+        words = self.tokenizer
+        return pretrained.generation_config(
+            max_new_tokens=max_new_tokens,
+            min_new_tokens=min_new_tokens or None,
+            eos_token_id=words.eos_token_id,
+            pad_token_id=words.pad_token_id,
+            bos_token_id=words.bos_token_id,
+            decoder_start_token_id=getattr(self.model.config, "decoder_start_token_id", None),
+            **more,
         )
 
     def facts(self) -> dict[str, Any]:
         """What a study writes down about its backbone."""
         return {
-            "name": self.name, "kind": self.kind, "architecture": self.model.config.model_type, "precision": self.precision,
-            "parameters": self.parameters, "fingerprint": self.fingerprint, "device": str(self.device),
+            "name": self.name,
+            "kind": self.kind,
+            "architecture": self.model.config.model_type,
+            "precision": self.precision,
+            "parameters": self.parameters,
+            "fingerprint": self.fingerprint,
+            "device": str(self.device),
         }
-
-
-def find(name: str) -> str:
-    """A built-in name or a folder -> its path; anything that looks like a hub id stays as it is.
-
-    Raises:
-        UserError: a path that is not there, a folder without a config, pickled weights only.
-    """
-    if name in bases.names():
-        return str(bases.folder(name))
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if not (path / "config.json").exists():
-            raise UserError(f"{path} holds no config.json.", "a folder that save_pretrained wrote", "name such a folder")
-        if not any(path.glob("*.safetensors")):
-            pickles = [p.name for p in path.iterdir() if p.suffix in (".bin", ".pt", ".pth", ".ckpt", ".th")]
-            found = f"only pickled weights ({', '.join(pickles)})" if pickles else "no weights"
-            raise UserError(f"{path} holds {found}.", "safetensors: a pickle can run code when it is opened",
-                            f"run: luthier convert {path}" if pickles else "name a folder with *.safetensors")
-        return str(path)
-    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise UserError(f"There is no backbone folder {name}.", f"a folder, a hub id, or built-in: {', '.join(bases.names())}",
-                        closest(name, bases.names()))
-    return name
 
 
 def fast_precision() -> str:
@@ -313,60 +290,9 @@ def _matrix(module: nn.Module) -> Tensor:
 
 def _family(config: Any) -> Family:
     if config.model_type not in FAMILIES:
-        raise Refused(f"Architecture {config.model_type!r} has no map of its modules yet.", ", ".join(FAMILIES),
-                      "choose a backbone of one of these families")
-    return FAMILIES[config.model_type]
-
-
-def _config(path: str, name: str) -> Any:
-    local = Path(path) / "config.json"
-    if local.exists():
-        raw: Mapping[str, Any] = json.loads(local.read_text(encoding="utf-8"))
-        named = [key for key in RUNS_CODE if key in raw]
-        if named:
-            raise UserError(f"{local} asks to run code ({', '.join(named)}).", "plain transformers architectures",
-                            "remove the key if you trust the architecture it stands beside")
-    try:
-        return transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError) as fault:
-        offline = " (offline: HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
-        raise UserError(f"Backbone {name!r} was not found{offline}.",
-                        f"a folder, a hub id in reach, or built-in: {', '.join(bases.names())}",
-                        closest(name, bases.names()) or "check the name, or download it on a machine with a network") from fault
-
-
-def _loader(kind: str) -> Any:
-    return {"seq2seq": transformers.AutoModelForSeq2SeqLM, "causal": transformers.AutoModelForCausalLM,
-            "encoder": transformers.AutoModelForPreTraining}[kind]
-
-
-def _tokenizer(path: str) -> Any:
-    try:
-        return transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError, TypeError) as fault:
-        raise UserError(f"The tokenizer of {path} cannot be loaded: {str(fault).splitlines()[0]}", "tokenizer.json beside the weights",
-                        "save the tokenizer into the backbone's folder") from fault
-
-
-def _model(path: str, config: Any, kind: str, dtype: torch.dtype) -> nn.Module:
-    try:
-        model, report = _loader(kind).from_pretrained(
-            path, config=config, dtype=dtype, use_safetensors=True, trust_remote_code=False,
-            attn_implementation=INTERFACE, output_loading_info=True,
+        raise Refused(
+            f"Architecture {config.model_type!r} has no map of its modules yet.",
+            ", ".join(FAMILIES),
+            "choose a backbone of one of these families",
         )
-    except (OSError, ValueError) as fault:
-        raise UserError(f"The weights of {path} cannot be loaded: {str(fault).splitlines()[0]}", "safetensors weights",
-                        f"if they are pickled, run: luthier convert {path}") from fault
-    body = [k for k in report["missing_keys"] if not k.startswith(("cls.", "lm_head.")) and "pooler" not in k]
-    if body:
-        raise UserError(f"{path} lacks {len(body)} tensors of its own architecture, first {body[0]}.", "a whole checkpoint",
-                        "download it again")
-    if any("pooler" in k for k in report["missing_keys"]):
-        model.base_model.pooler = None  # a random pooler is no part of a pretrained model; the head brings its own
-    return model
-
-
-def _use_interface(model: nn.Module) -> None:
-    for module in model.modules():
-        if hasattr(module, "config") and hasattr(module.config, "_attn_implementation"):
-            module.config._attn_implementation = INTERFACE
+    return FAMILIES[config.model_type]

@@ -199,8 +199,12 @@ def _labels(named: Sequence[tuple[str, float, float]], frame: Frame) -> list[Mar
     drawn = []
     for name, px, py in named:
         long = LETTER * sum(2 if ord(c) > 0x2E7F else 1 for c in name)
-        sides = (("start", px + 11, py + 4, px + 11), ("end", px - 11, py + 4, px - 11 - long),
-                 ("mid", px, py - 13, px - long / 2), ("mid", px, py + 22, px - long / 2))
+        sides = (
+            ("start", px + 11, py + 4, px + 11),
+            ("end", px - 11, py + 4, px - 11 - long),
+            ("mid", px, py - 13, px - long / 2),
+            ("mid", px, py + 22, px - long / 2),
+        )
         for anchor, tx, ty, start in sides:
             area = (start, ty - 10, start + long, ty + 3)
             across = area[0] >= frame.left and area[2] <= frame.width

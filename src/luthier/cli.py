@@ -33,7 +33,10 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"luthier: {fault}", file=sys.stderr)
         return USER_FAULT
     except Damaged as fault:
-        print(f"luthier: {fault}\n  do: run the command again with --resume, or remove the damaged folder", file=sys.stderr)
+        print(
+            f"luthier: {fault}\n  do: run the command again with --resume, or remove the damaged folder",
+            file=sys.stderr,
+        )
         return USER_FAULT
     except KeyboardInterrupt:
         print("luthier: interrupted; the same command with --resume goes on where it stopped", file=sys.stderr)
@@ -50,7 +53,8 @@ def _interrupt(*_: Any) -> None:
 def parser() -> argparse.ArgumentParser:
     """Every verb and option."""
     root = argparse.ArgumentParser(
-        prog="luthier", description="Compare fine-tuning methods fairly on your model, your data and your machine.",
+        prog="luthier",
+        description="Compare fine-tuning methods fairly on your model, your data and your machine.",
         epilog="Start with: luthier demo",
     )
     root.add_argument("--version", action="version", version=f"luthier {__version__}")
@@ -65,9 +69,15 @@ def parser() -> argparse.ArgumentParser:
     demo = verb("demo", "the whole story on the built-in backbone and data, in a few minutes", _demo)
     demo.add_argument("--out", help="folder of the study (default: a new one under runs/)")
 
-    compare = verb("compare", "train methods on the same rows over one backbone, score them, write the report", _compare)
-    compare.add_argument("backbone", metavar="BACKBONE", help="built-in name, folder or hub id; or a study.yaml with all the words")
-    compare.add_argument("data", metavar="DATA", nargs="?", help="file, folder, hub id or built-in name; path#500 samples rows")
+    compare = verb(
+        "compare", "train methods on the same rows over one backbone, score them, write the report", _compare
+    )
+    compare.add_argument(
+        "backbone", metavar="BACKBONE", help="built-in name, folder or hub id; or a study.yaml with all the words"
+    )
+    compare.add_argument(
+        "data", metavar="DATA", nargs="?", help="file, folder, hub id or built-in name; path#500 samples rows"
+    )
     compare.add_argument("methods", metavar="METHODS", nargs="?", help='for example "zero_shot, full, lora(rank=32)"')
     _study_options(compare)
 
@@ -85,7 +95,9 @@ def _file_verbs(verb: Callable[[str, str, Verb], argparse.ArgumentParser]) -> No
     """The verbs that work on what is already there."""
     predict = verb("predict", "answer with a trained method", _predict)
     predict.add_argument("trial", metavar="TRIAL", help="a trial's folder")
-    predict.add_argument("data", metavar="DATA", nargs="?", help="rows to answer (the test split where there are several)")
+    predict.add_argument(
+        "data", metavar="DATA", nargs="?", help="rows to answer (the test split where there are several)"
+    )
     predict.add_argument("--text", help="one input instead of a file")
     predict.add_argument("--out", help="write JSON lines there")
     predict.add_argument("--beams", type=int, default=1, help="beam search with this many beams")
@@ -132,8 +144,12 @@ def _study_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--train-rows", type=int, help="draw this many training rows")
     sub.add_argument("--test-rows", type=int, help="draw this many test rows")
     sub.add_argument("--dev-rows", type=int, help="development rows of each evaluation (default 200)")
-    sub.add_argument("--search", action=argparse.BooleanOptionalAction, default=None,
-                     help="search learning rates (not available yet; --no-search takes each card's default)")
+    sub.add_argument(
+        "--search",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="search learning rates (not available yet; --no-search takes each card's default)",
+    )
     sub.add_argument("--out", help="folder of the study (default: a new one under runs/)")
     sub.add_argument("--resume", action="store_true", help="continue the study in --out, or start it")
     sub.add_argument("--dry-run", action="store_true", help="check everything, show what would run, train nothing")
@@ -176,19 +192,36 @@ def study_of(options: argparse.Namespace) -> Any:
     if options.backbone.endswith((".yaml", ".yml")):
         _words_from(options)
     if options.data is None:
-        raise UserError("No data named.", "luthier compare BACKBONE DATA [METHODS]", "name a file, a folder or a built-in such as dialogues")
+        raise UserError(
+            "No data named.",
+            "luthier compare BACKBONE DATA [METHODS]",
+            "name a file, a folder or a built-in such as dialogues",
+        )
     if options.minutes is not None:
-        raise UserError(f"--minutes {options.minutes:g} cannot be planned yet.", "--epochs N or --steps N", "use one of them")
+        raise UserError(
+            f"--minutes {options.minutes:g} cannot be planned yet.", "--epochs N or --steps N", "use one of them"
+        )
     if options.search:
-        raise UserError("--search is not available yet.", "--no-search: each method's card has a default", "leave --search out")
+        raise UserError(
+            "--search is not available yet.", "--no-search: each method's card has a default", "leave --search out"
+        )
     from .records import Budget
     from .study import Study
 
     chosen = {name: getattr(options, name) for name in ("epochs", "steps", "batch_size", "dev_rows")}
     return Study(
-        options.backbone, options.data, "zero_shot, full, lora" if options.methods is None else options.methods,
-        Budget(**{k: v for k, v in chosen.items() if v is not None}), options.task, options.prompt, options.answer,
-        options.train_rows, options.test_rows, options.seeds, options.precision, options.out or free_folder(options.data),
+        options.backbone,
+        options.data,
+        "zero_shot, full, lora" if options.methods is None else options.methods,
+        Budget(**{k: v for k, v in chosen.items() if v is not None}),
+        options.task,
+        options.prompt,
+        options.answer,
+        options.train_rows,
+        options.test_rows,
+        options.seeds,
+        options.precision,
+        options.out or free_folder(options.data),
     )
 
 
@@ -202,7 +235,9 @@ def _words_from(options: argparse.Namespace) -> None:
     try:
         words = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as fault:
-        raise UserError(f"{path} cannot be read: {fault}", "a YAML file with backbone, data, methods …", "check the file") from fault
+        raise UserError(
+            f"{path} cannot be read: {fault}", "a YAML file with backbone, data, methods …", "check the file"
+        ) from fault
     if not isinstance(words, dict) or "backbone" not in words:
         raise UserError(f"{path} names no backbone.", "backbone: NAME", "add it")
     known = {k for k in vars(options) if k not in ("verb", "json", "card", "dry_run", "resume")}
@@ -227,8 +262,15 @@ def _demo(options: argparse.Namespace) -> int:
     from .study import Study
 
     methods = "zero_shot, full, lora(rank=16), bitfit(everywhere=True), prompt(tokens=20)"
-    study = Study("seedling-t5", "dialogues", methods, Budget(epochs=2.0, dev_rows=60), train_rows=320, test_rows=60,
-                  out=options.out or free_folder("demo"))
+    study = Study(
+        "seedling-t5",
+        "dialogues",
+        methods,
+        Budget(epochs=2.0, dev_rows=60),
+        train_rows=320,
+        test_rows=60,
+        out=options.out or free_folder("demo"),
+    )
     print(f"The same as: {study.command()}", file=sys.stderr)
     return _run(study, options)
 
@@ -236,7 +278,9 @@ def _demo(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from . import answers
 
-    said = answers.predict(Path(options.trial), options.data, options.text, beams=options.beams, temperature=options.temperature)
+    said = answers.predict(
+        Path(options.trial), options.data, options.text, beams=options.beams, temperature=options.temperature
+    )
     lines = [json.dumps(p, ensure_ascii=False) for p in said]
     if options.out:
         from . import files
@@ -260,8 +304,14 @@ def _score(options: argparse.Namespace) -> int:
     for name in ("references", "outputs"):
         if getattr(options, name) is None:
             raise UserError(f"--{name} is missing.", f"--{name} COLUMN", "name the column")
-    results = score_file(options.file, options.references, options.outputs.split(","), options.metrics.split(","),
-                         group=options.group, group_rows=options.group_rows)
+    results = score_file(
+        options.file,
+        options.references,
+        options.outputs.split(","),
+        options.metrics.split(","),
+        group=options.group,
+        group_rows=options.group_rows,
+    )
     if options.json:
         print(json.dumps(results, ensure_ascii=False))
     else:

@@ -27,7 +27,9 @@ def convert(folder: Path, out: Path) -> list[Path]:
     """
     pickles = sorted(p for p in folder.iterdir() if p.suffix in PICKLED and not p.name.startswith("training_args"))
     if not pickles:
-        raise UserError(f"{folder} holds no pickled weights.", ", ".join(PICKLED), "name the folder that holds pytorch_model.bin")
+        raise UserError(
+            f"{folder} holds no pickled weights.", ", ".join(PICKLED), "name the folder that holds pytorch_model.bin"
+        )
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty.", "a new folder", "choose another --out")
     out.mkdir(parents=True, exist_ok=True)
@@ -46,12 +48,21 @@ def convert(folder: Path, out: Path) -> list[Path]:
 
 
 def _in_child(pickle: Path, target: Path) -> None:
-    asked = subprocess.run([sys.executable, "-I", "-m", __name__, str(pickle), str(target)], capture_output=True, text=True,
-                           timeout=SECONDS, check=False)
+    asked = subprocess.run(
+        [sys.executable, "-I", "-m", __name__, str(pickle), str(target)],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
     if asked.returncode:
         reason = (asked.stderr.strip().splitlines() or ["killed"])[-1]
         target.unlink(missing_ok=True)
-        raise UserError(f"{pickle} cannot be converted: {reason[:300]}", "a state dict of tensors", "convert it where you trust its source")
+        raise UserError(
+            f"{pickle} cannot be converted: {reason[:300]}",
+            "a state dict of tensors",
+            "convert it where you trust its source",
+        )
 
 
 def _index(out: Path, shards: list[Path]) -> None:
@@ -60,7 +71,7 @@ def _index(out: Path, shards: list[Path]) -> None:
     places, size = {}, 0
     for shard in shards:
         with safe_open(shard, "pt") as opened:
-            places |= {name: shard.name for name in opened.keys()}
+            places |= dict.fromkeys(opened.keys(), shard.name)
         size += shard.stat().st_size
     files.write_json(out / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": places})
 

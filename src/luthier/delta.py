@@ -148,7 +148,7 @@ class Delta(nn.Module):
         """
         for site, actor in zip(self.sites, self.actors):
             start = f"{site.name}."
-            mine = {n[len(start):]: t for n, t in tensors.items() if n.startswith(start)}
+            mine = {n[len(start) :]: t for n, t in tensors.items() if n.startswith(start)}
             if not mine and actor.shipped():
                 raise KeyError(site.name)
             actor.load_shipped(mine)
@@ -210,7 +210,7 @@ def _hook(module: nn.Module, seats: list[Seat], call: Call) -> list[Any]:
         if last:
             inputs.append(args[0])
         for number, _part, actor in first:
-            args = (_on_rows(call.rows[number], args[0], lambda x: actor.before(x)), *args[1:])
+            args = (_on_rows(call.rows[number], args[0], actor.before), *args[1:])
         for number, _part, actor in arguments:
             keywords = actor.arguments(keywords, call.rows[number])
         return args, keywords

@@ -1,34 +1,25 @@
-"""Examples -> token plan on disk -> batches.
+"""Examples -> token plan on disk.
 
 A plan is made once per (tokenizer, task, lengths, examples) and shared by all trials: no method sees other tokens
-than another. Which rows form a batch, and in which order batches come, is a pure function of (seed, step); a
-resumed trial needs no iterator state.
-
-Shapes: B rows, S input positions, T answer positions.
+than another.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import numpy as arrays
-from torch import Tensor
 
 from . import files
 from .backbone import Backbone
-from .delta import Delta
 from .errors import DataError, Refused
 from .records import Budget, Example, dumps
 
-WINDOW = 50
-"""Batches whose rows are sorted by length together: little padding, still a new mix every epoch."""
 LABEL = -1
 """`answer` of a row whose answer is a class: the class number stands in `classes`."""
 
@@ -58,74 +49,6 @@ class Plan:
         return np.array([[len(i), len(a)] for i, a in zip(self.inputs, self.answers)], dtype=np.int64).reshape(-1, 2)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What one forward pass reads.
-
-    Attributes:
-        ids_BS, mask_BS: inputs, virtual ids included (negative), padding masked.
-        positions_BS: explicit positions for causal backbones, else None.
-        decoder_BT: what an encoder-decoder's decoder reads, else None.
-        wanted: positions whose next token is a label, (B, S) or (B, T); None for class heads.
-        labels_N: the labels at those positions in reading order, or the class numbers.
-        tokens: real input and label tokens.
-    """
-
-    ids_BS: Tensor
-    mask_BS: Tensor
-    positions_BS: Tensor | None
-    decoder_BT: Tensor | None
-    wanted: Tensor | None
-    labels_N: Tensor
-    tokens: int
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a delta and a backbone want their rows laid out."""
-
-    kind: str
-    pad: int
-    start: int = 0
-    """First decoder token."""
-    virtual: int = 0
-    behind_first: bool = False
-    """Virtual ids stand behind the row's first token ([CLS])."""
-    offset: int = 0
-    """First real position, behind a prefix."""
-    positions: bool = False
-    limit: int | None = None
-    """Positions the model can number."""
-
-    @classmethod
-    def of(cls, backbone: Backbone, delta: Delta) -> Layout:
-        seq2seq, causal = backbone.kind == "seq2seq", backbone.kind == "causal"
-        return cls(
-            backbone.kind, backbone.tokenizer.pad_token_id, backbone.decoder_start() if seq2seq else 0, delta.virtual_tokens,
-            backbone.kind == "encoder" and not delta.virtual_first,
-            delta.prefix_tokens if causal else 0, causal and backbone.family.positions, backbone.position_limit(),
-        )
-
-    def check_room(self, longest: int) -> None:
-        """Refuse rows of `longest` tokens, virtual ones included, that would leave the numbered positions.
-
-        Raises:
-            Refused: the learned tokens and the rows together are too long.
-        """
-        needed = longest + self.offset
-        if self.limit is not None and needed > self.limit:
-            raise Refused(f"{self.virtual + self.offset} learned tokens beside rows of {longest - self.virtual} need {needed} positions.",
-                          f"{self.limit} on this backbone", f"lower max_input_tokens by {needed - self.limit}, or the method's tokens")
-
-    def row(self, ids: np.ndarray) -> np.ndarray:
-        """One row with its virtual ids: virtual token v has the id −(v+1)."""
-        if not self.virtual:
-            return ids
-        virtual = -np.arange(1, self.virtual + 1, dtype=ids.dtype)
-        cut = 1 if self.behind_first else 0
-        return np.concatenate([ids[:cut], virtual, ids[cut:]])
-
-
 def plan(
     backbone: Backbone, task: Any, examples: Sequence[Example], budget: Budget, shots: Sequence[Example] = ()
 ) -> Plan:
@@ -147,11 +70,16 @@ def plan(
     tail = _tail(backbone, task)
     fixed = len(tail) + len(tokenizer(lead + task.prompt.split("{", 1)[0], verbose=False)["input_ids"])
     if fixed >= limit and any(len(ids) > limit for ids in encoded):
-        raise DataError(f"The prompt alone needs {fixed} tokens, so nothing of a long row would be left.",
-                        f"fewer than {limit}", "shorten --prompt or raise max_input_tokens")
+        raise DataError(
+            f"The prompt alone needs {fixed} tokens, so nothing of a long row would be left.",
+            f"fewer than {limit}",
+            "shorten --prompt or raise max_input_tokens",
+        )
     inputs = [np.array(ids if len(ids) <= limit else [*ids[: limit - len(tail)], *tail], np.int32) for ids in encoded]
     answers, cut = _answers(backbone, [_answer(task, e.references[0]) for e in examples], budget.max_answer_tokens)
-    classes = np.array([task.labels.index(e.references[0]) if task.kind == "label" else LABEL for e in examples], np.int32)
+    classes = np.array(
+        [task.labels.index(e.references[0]) if task.kind == "label" else LABEL for e in examples], np.int32
+    )
     return Plan(tuple(inputs), tuple(answers), classes, sum(len(i) > limit for i in encoded), cut)
 
 
@@ -162,7 +90,9 @@ def uses_head(backbone: Backbone, task: Any) -> bool:
     if task.head is None:
         return backbone.kind == "encoder"
     if task.head is False and backbone.kind == "encoder":
-        raise Refused(f"{backbone.name} is an encoder and does not write label words.", "a class head", "leave head=False out")
+        raise Refused(
+            f"{backbone.name} is an encoder and does not write label words.", "a class head", "leave head=False out"
+        )
     return task.head
 
 
@@ -177,8 +107,11 @@ def input_limit(backbone: Backbone, budget: Budget, texts: int = 1) -> int:
         return wanted
     room = limit - (budget.max_answer_tokens if backbone.kind == "causal" else 0)
     if room < 8:
-        raise DataError(f"{backbone.name} has {limit} positions, and answers may take {budget.max_answer_tokens} of them.",
-                        f"answers of at most {limit - 8} tokens", "lower max_answer_tokens")
+        raise DataError(
+            f"{backbone.name} has {limit} positions, and answers may take {budget.max_answer_tokens} of them.",
+            f"answers of at most {limit - 8} tokens",
+            "lower max_answer_tokens",
+        )
     return min(wanted, room)
 
 
@@ -191,7 +124,10 @@ def answer_ids(backbone: Backbone, text: str) -> list[int]:
     """An answer's ids with its end token, as the decoder must produce them."""
     if backbone.kind == "seq2seq":
         return backbone.tokenizer(text_target=text, verbose=False)["input_ids"]
-    return [*backbone.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"], backbone.tokenizer.eos_token_id]
+    return [
+        *backbone.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"],
+        backbone.tokenizer.eos_token_id,
+    ]
 
 
 def keep(folder: Path, made: Plan) -> None:
@@ -210,134 +146,36 @@ def kept(path: Path) -> Plan:
     return Plan(rows["inputs"], rows["answers"], flat["classes"], *(int(c) for c in flat["cut"]))
 
 
-def key(backbone: Backbone, task: Any, examples: Sequence[Example], budget: Budget, shots: Sequence[Example] = ()) -> str:
+def key(
+    backbone: Backbone, task: Any, examples: Sequence[Example], budget: Budget, shots: Sequence[Example] = ()
+) -> str:
     """Name of the plan: equal for everything that makes equal tokens."""
     digest = hashlib.sha256(backbone.tokenizer.backend_tokenizer.to_str().encode())
-    facts = [repr(task), backbone.kind, input_limit(backbone, budget),
-             budget.max_answer_tokens, list(examples), list(shots)]
+    facts = [
+        repr(task),
+        backbone.kind,
+        input_limit(backbone, budget),
+        budget.max_answer_tokens,
+        list(examples),
+        list(shots),
+    ]
     digest.update(dumps(facts).encode("utf-8", errors="replace"))
     return digest.hexdigest()[:16]
 
 
 def plan_on_disk(
-    folder: Path, backbone: Backbone, task: Any, examples: Sequence[Example], budget: Budget, shots: Sequence[Example] = ()
+    folder: Path,
+    backbone: Backbone,
+    task: Any,
+    examples: Sequence[Example],
+    budget: Budget,
+    shots: Sequence[Example] = (),
 ) -> Plan:
     """The plan from `folder`, made and written where it is not there yet."""
     path = folder / f"{key(backbone, task, examples, budget, shots)}.safetensors"
     if not path.exists():
         keep(path, plan(backbone, task, examples, budget, shots))
     return kept(path)
-
-
-# -- order ------------------------------------------------------------------------------------------------------------
-
-
-def steps_per_epoch(rows: int, budget: Budget) -> int:
-    return max(1, -(-rows // budget.batch_size))
-
-
-def total_steps(rows: int, budget: Budget) -> int:
-    """Optimiser steps of a trial."""
-    return budget.steps or max(1, round(budget.epochs * steps_per_epoch(rows, budget)))
-
-
-def batch_rows(made: Plan, budget: Budget, seed: int, step: int) -> np.ndarray:
-    """Row numbers of optimiser step `step` (from 0)."""
-    per_epoch = steps_per_epoch(len(made), budget)
-    return _epoch(_Lengths(made.lengths), budget.batch_size, seed, step // per_epoch)[step % per_epoch]
-
-
-class _Lengths:
-    """Lengths as a key of the cache: one plan, one object id, is enough to tell plans apart within a process."""
-
-    def __init__(self, rows_2: np.ndarray) -> None:
-        self.rows_2, self._hash = rows_2, hash(rows_2.tobytes())
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Lengths) and np.array_equal(self.rows_2, other.rows_2)
-
-
-@lru_cache(maxsize=8)
-def _epoch(lengths: _Lengths, size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """The batches of one epoch: shuffled, sorted by (input, answer) length within windows, batches shuffled."""
-    rng = np.random.default_rng([seed, epoch])
-    order = rng.permutation(len(lengths.rows_2))
-    batches = []
-    for start in range(0, len(order), WINDOW * size):
-        window = order[start : start + WINDOW * size]
-        ranked = window[np.lexsort((lengths.rows_2[window, 1], lengths.rows_2[window, 0]))]
-        batches += [ranked[i : i + size] for i in range(0, len(ranked), size)]
-    return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def micro_batches(made: Plan, rows: np.ndarray, most_tokens: int) -> list[np.ndarray]:
-    """Cut a batch into passes of at most `most_tokens` padded tokens (a single row may exceed it)."""
-    lengths = made.lengths
-    ranked = rows[np.lexsort((lengths[rows, 1], lengths[rows, 0]))]
-    passes: list[list[int]] = [[]]
-    for row in ranked:
-        widest = lengths[[*passes[-1], row]].max(0).sum() * (len(passes[-1]) + 1)
-        if passes[-1] and widest > most_tokens:
-            passes.append([])
-        passes[-1].append(int(row))
-    return [np.array(p) for p in passes]
-
-
-# -- tensors ----------------------------------------------------------------------------------------------------------
-
-
-def collate(made: Plan, rows: Sequence[int] | np.ndarray, layout: Layout, device: torch.device | str = "cpu") -> Batch:
-    """The rows as one training batch, padded on the right."""
-    answers = [made.answers[r] for r in rows]
-    inputs = [layout.row(made.inputs[r]) for r in rows]
-    tokens = sum(len(made.inputs[r]) + len(made.answers[r]) for r in rows)
-    behind = layout.kind == "causal"  # answers stand behind inputs and use up the same positions
-    layout.check_room(max(len(i) + (len(made.answers[r]) if behind else 0) for i, r in zip(inputs, rows)))
-    if not any(len(a) for a in answers):
-        ids, mask = pad(inputs, layout.pad)
-        labels = torch.from_numpy(made.classes[np.asarray(rows)].astype(np.int64))
-        return _place(Batch(ids, mask, layout_positions(mask, layout), None, None, labels, tokens), device)
-    labels = torch.from_numpy(np.concatenate(answers).astype(np.int64))
-    if layout.kind == "seq2seq":
-        ids, mask = pad(inputs, layout.pad)
-        decoder, real = pad([np.concatenate([[layout.start], a[:-1]]) for a in answers], layout.pad)
-        return _place(Batch(ids, mask, None, decoder, real.bool(), labels, tokens), device)
-    ids, mask = pad([np.concatenate([i, a[:-1]]) for i, a in zip(inputs, answers)], layout.pad)
-    wanted = torch.zeros_like(mask, dtype=torch.bool)
-    for row, (i, a) in enumerate(zip(inputs, answers)):
-        wanted[row, len(i) - 1 : len(i) + len(a) - 1] = True
-    return _place(Batch(ids, mask, layout_positions(mask, layout), None, wanted, labels, tokens), device)
-
-
-def pad(rows: Sequence[np.ndarray], filler: int, left: bool = False) -> tuple[Tensor, Tensor]:
-    """Rows of ids -> (ids, mask), both (B, S) int64."""
-    width = max(len(r) for r in rows)
-    ids = np.full((len(rows), width), filler, np.int64)
-    mask = np.zeros((len(rows), width), np.int64)
-    for number, row in enumerate(rows):
-        place = slice(width - len(row), width) if left else slice(0, len(row))
-        ids[number, place], mask[number, place] = row, 1
-    return torch.from_numpy(ids), torch.from_numpy(mask)
-
-
-def layout_positions(mask_BS: Tensor, layout: Layout) -> Tensor | None:
-    """Positions that ignore padding and start behind a prefix; None where the model needs none."""
-    if not layout.positions:
-        return None
-    return (mask_BS.cumsum(1) - 1).clamp_min(0) + layout.offset
-
-
-def _place(batch: Batch, device: torch.device | str) -> Batch:
-    if str(device) == "cpu":
-        return batch
-    moved = {n: v.to(device) if isinstance(v, Tensor) else v for n, v in vars(batch).items()}
-    return Batch(**moved)
-
-
-# -- text -------------------------------------------------------------------------------------------------------------
 
 
 def _answer(task: Any, reference: str) -> str:
@@ -355,10 +193,17 @@ def _plan_classes(backbone: Backbone, task: Any, examples: Sequence[Example], li
     segments = [task.segment_texts(e) for e in examples]
     first, second = [s[0] for s in segments], [s[1] for s in segments] if len(segments[0]) > 1 else None
     whole = backbone.tokenizer(first, second, truncation=False, verbose=False)["input_ids"]
-    fitting = backbone.tokenizer(first, second, truncation="longest_first", max_length=limit, verbose=False)["input_ids"]
+    fitting = backbone.tokenizer(first, second, truncation="longest_first", max_length=limit, verbose=False)[
+        "input_ids"
+    ]
     classes = np.array([task.labels.index(e.references[0]) for e in examples], np.int32)
     empty = np.zeros(0, np.int32)
-    return Plan(tuple(np.array(i, np.int32) for i in fitting), (empty,) * len(examples), classes, sum(len(i) > limit for i in whole))
+    return Plan(
+        tuple(np.array(i, np.int32) for i in fitting),
+        (empty,) * len(examples),
+        classes,
+        sum(len(i) > limit for i in whole),
+    )
 
 
 def _tail(backbone: Backbone, task: Any) -> list[int]:
@@ -368,16 +213,3 @@ def _tail(backbone: Backbone, task: Any) -> list[int]:
     plain = backbone.tokenizer("", verbose=False)["input_ids"]
     ends = [i for i in plain if i == backbone.tokenizer.eos_token_id] if backbone.kind == "seq2seq" else []
     return [*inner, *ends[-1:]]
-
-
-def chunks(made: Plan, order: Sequence[int], size: int, most_tokens: int) -> Iterator[list[int]]:
-    """Groups of rows for prediction, in the given order: at most `size` rows and `most_tokens` padded inputs."""
-    group: list[int] = []
-    for row in order:
-        widest = max(len(made.inputs[r]) for r in [*group, row])
-        if group and (len(group) == size or widest * (len(group) + 1) > most_tokens):
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group

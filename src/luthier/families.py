@@ -11,8 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 SHORT = {
-    "q": "attention.query", "k": "attention.key", "v": "attention.value", "o": "attention.output",
-    "qkv": "attention.qkv", "gate": "ffn.gate", "up": "ffn.up", "down": "ffn.down",
+    "q": "attention.query",
+    "k": "attention.key",
+    "v": "attention.value",
+    "o": "attention.output",
+    "qkv": "attention.qkv",
+    "gate": "ffn.gate",
+    "up": "ffn.up",
+    "down": "ffn.down",
 }
 """What people type in `targets="q,v"`."""
 
@@ -47,8 +53,11 @@ class Family:
 
 
 def _t5() -> Family:
-    attentions = ("encoder.block.*.layer.0.SelfAttention", "decoder.block.*.layer.0.SelfAttention",
-                  "decoder.block.*.layer.1.EncDecAttention")
+    attentions = (
+        "encoder.block.*.layer.0.SelfAttention",
+        "decoder.block.*.layer.0.SelfAttention",
+        "decoder.block.*.layer.1.EncDecAttention",
+    )
     feeds = ("encoder.block.*.layer.1.DenseReluDense", "decoder.block.*.layer.2.DenseReluDense")
     return Family(
         kind="seq2seq",
@@ -61,16 +70,23 @@ def _t5() -> Family:
             "ffn.up": tuple(f"{f}.{w}" for f in feeds for w in ("wi", "wi_1")),
             "ffn.down": tuple(f"{f}.wo" for f in feeds),
         },
-        norms=("encoder.block.*.layer.*.layer_norm", "decoder.block.*.layer.*.layer_norm",
-               "encoder.final_layer_norm", "decoder.final_layer_norm"),
+        norms=(
+            "encoder.block.*.layer.*.layer_norm",
+            "decoder.block.*.layer.*.layer_norm",
+            "encoder.final_layer_norm",
+            "decoder.final_layer_norm",
+        ),
         attention=attentions,
         embeddings={"encoder": "encoder.embed_tokens", "decoder": "decoder.embed_tokens"},
     )
 
 
 def _bart() -> Family:
-    attentions = ("model.encoder.layers.*.self_attn", "model.decoder.layers.*.self_attn",
-                  "model.decoder.layers.*.encoder_attn")
+    attentions = (
+        "model.encoder.layers.*.self_attn",
+        "model.decoder.layers.*.self_attn",
+        "model.decoder.layers.*.encoder_attn",
+    )
     layers = ("model.encoder.layers.*", "model.decoder.layers.*")
     return Family(
         kind="seq2seq",
@@ -82,9 +98,12 @@ def _bart() -> Family:
             "ffn.up": tuple(f"{x}.fc1" for x in layers),
             "ffn.down": tuple(f"{x}.fc2" for x in layers),
         },
-        norms=tuple(f"{x}.{n}" for x in layers for n in ("self_attn_layer_norm", "final_layer_norm"))
-        + ("model.decoder.layers.*.encoder_attn_layer_norm", "model.encoder.layernorm_embedding",
-           "model.decoder.layernorm_embedding"),
+        norms=(
+            *(f"{x}.{n}" for x in layers for n in ("self_attn_layer_norm", "final_layer_norm")),
+            "model.decoder.layers.*.encoder_attn_layer_norm",
+            "model.encoder.layernorm_embedding",
+            "model.decoder.layernorm_embedding",
+        ),
         attention=attentions,
         embeddings={"encoder": "model.encoder.embed_tokens", "decoder": "model.decoder.embed_tokens"},
     )
@@ -135,8 +154,12 @@ def _bloom() -> Family:
             "ffn.up": (f"{layer}.mlp.dense_h_to_4h",),
             "ffn.down": (f"{layer}.mlp.dense_4h_to_h",),
         },
-        norms=("transformer.word_embeddings_layernorm", f"{layer}.input_layernorm",
-               f"{layer}.post_attention_layernorm", "transformer.ln_f"),
+        norms=(
+            "transformer.word_embeddings_layernorm",
+            f"{layer}.input_layernorm",
+            f"{layer}.post_attention_layernorm",
+            "transformer.ln_f",
+        ),
         attention=(f"{layer}.self_attention",),
         embeddings={"decoder": "transformer.word_embeddings"},
         interleaved=True,
@@ -157,8 +180,13 @@ def _llama() -> Family:
             "ffn.up": (f"{layer}.mlp.up_proj",),
             "ffn.down": (f"{layer}.mlp.down_proj",),
         },
-        norms=(f"{layer}.input_layernorm", f"{layer}.post_attention_layernorm", "model.norm",
-               f"{layer}.self_attn.q_norm", f"{layer}.self_attn.k_norm"),
+        norms=(
+            f"{layer}.input_layernorm",
+            f"{layer}.post_attention_layernorm",
+            "model.norm",
+            f"{layer}.self_attn.q_norm",
+            f"{layer}.self_attn.k_norm",
+        ),
         attention=(f"{layer}.self_attn",),
         embeddings={"decoder": "model.embed_tokens"},
         positions=True,
@@ -166,7 +194,16 @@ def _llama() -> Family:
 
 
 FAMILIES: Mapping[str, Family] = {
-    "t5": _t5(), "mt5": _t5(), "bart": _bart(), "bert": _bert("bert"), "roberta": _bert("roberta"),
-    "gpt2": _gpt2(), "bloom": _bloom(), "llama": _llama(), "mistral": _llama(), "qwen2": _llama(), "qwen3": _llama(),
+    "t5": _t5(),
+    "mt5": _t5(),
+    "bart": _bart(),
+    "bert": _bert("bert"),
+    "roberta": _bert("roberta"),
+    "gpt2": _gpt2(),
+    "bloom": _bloom(),
+    "llama": _llama(),
+    "mistral": _llama(),
+    "qwen2": _llama(),
+    "qwen3": _llama(),
 }
 """`model_type` of a transformers config -> its family."""

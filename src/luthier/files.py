@@ -31,12 +31,14 @@ def _disk_faults(path: Path) -> Iterator[None]:
     except OSError as fault:
         if fault.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"The disk is full while writing {path}.", "nothing half-written was left there",
+                f"The disk is full while writing {path}.",
+                "nothing half-written was left there",
                 "free some space, then run the same command again with --resume",
             ) from fault
         if fault.errno in UNWRITABLE:
             raise UserError(
-                f"{path} cannot be written: {fault.strerror}.", "a folder that you may write to",
+                f"{path} cannot be written: {fault.strerror}.",
+                "a folder that you may write to",
                 "choose another one with --out",
             ) from fault
         raise
@@ -131,8 +133,10 @@ def sha256(path: Path | str) -> str:
 def seal(folder: Path | str, facts: dict[str, Any], names: Iterable[str] | None = None) -> None:
     """Write the manifest of `folder` last: `facts` plus size and sha256 of the named files (default: all)."""
     folder = Path(folder)
-    paths = sorted(folder / n for n in names) if names is not None else sorted(
-        p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST and "checkpoint" not in p.parts
+    paths = (
+        sorted(folder / n for n in names)
+        if names is not None
+        else sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST and "checkpoint" not in p.parts)
     )
     listed = {p.relative_to(folder).as_posix(): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in paths}
     write_json(folder / MANIFEST, {**facts, "files": listed})

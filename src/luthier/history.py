@@ -7,8 +7,8 @@ from typing import Any
 
 from . import files
 from .errors import UserError
-from .score import verdicts
 from .results import outcome, read_predictions
+from .score import verdicts
 
 
 def studies(folder: Path) -> list[dict[str, Any]]:
@@ -18,13 +18,23 @@ def studies(folder: Path) -> list[dict[str, Any]]:
         UserError: there is no such folder.
     """
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.", "a folder of studies", "run luthier demo first, or name another folder")
+        raise UserError(
+            f"There is no folder {folder}.", "a folder of studies", "run luthier demo first, or name another folder"
+        )
     found = []
     for path in sorted(folder.glob("**/study.json"), key=lambda p: -p.stat().st_mtime):
         study = files.read_json(path)
         done = sum((path.parent / t / files.MANIFEST).exists() for t in study["trials"])
-        found.append({"study": str(path.parent), "backbone": study["backbone"]["name"], "data": study["data"]["source"],
-                      "task": study["task"], "trials": f"{done}/{len(study['trials'])}", "date": study["environment"]["date"]})
+        found.append(
+            {
+                "study": str(path.parent),
+                "backbone": study["backbone"]["name"],
+                "data": study["data"]["source"],
+                "task": study["task"],
+                "trials": f"{done}/{len(study['trials'])}",
+                "date": study["environment"]["date"],
+            }
+        )
     return found
 
 
@@ -36,13 +46,19 @@ def difference(a: Path, b: Path) -> list[dict[str, Any]]:
     """
     for folder in (a, b):
         if not (folder / files.MANIFEST).exists():
-            raise UserError(f"{folder} holds no finished trial.", "a trial's folder with manifest.json", "name one below a study's folder")
+            raise UserError(
+                f"{folder} holds no finished trial.",
+                "a trial's folder with manifest.json",
+                "name one below a study's folder",
+            )
     left, right = (_flat(files.read_json(f / "trial.json") | outcome(f)) for f in (a, b))
     found = [{"what": k, "a": left.get(k), "b": right.get(k)} for k in {**left, **right} if left.get(k) != right.get(k)]
     said = {"a": read_predictions(a), "b": read_predictions(b)}
     if [p.id for p in said["a"]] == [p.id for p in said["b"]]:
         metrics = [m for m in outcome(a)["metrics"] if m in outcome(b)["metrics"]]
-        found += [{"what": f"verdict on {v.metric}", "a": v.verdict, "b": v.sentence["en"]} for v in verdicts(said, metrics)]
+        found += [
+            {"what": f"verdict on {v.metric}", "a": v.verdict, "b": v.sentence["en"]} for v in verdicts(said, metrics)
+        ]
     return found
 
 

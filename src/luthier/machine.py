@@ -27,9 +27,15 @@ def share_cores() -> None:
 def environment() -> dict[str, Any]:
     """Versions, hardware, commit and date, as plain JSON values; imports nothing heavy."""
     return {
-        "luthier": __version__, "python": platform.python_version(), "platform": platform.platform(), "cpu": cpu_name(),
-        "threads": os.cpu_count(), "memory_bytes": memory_bytes(), "commit": commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"), **{p: installed(p) for p in PACKAGES},
+        "luthier": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": cpu_name(),
+        "threads": os.cpu_count(),
+        "memory_bytes": memory_bytes(),
+        "commit": commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **{p: installed(p) for p in PACKAGES},
     }
 
 
@@ -63,5 +69,7 @@ def commit() -> str | None:
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
-    asked = subprocess.run(["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+    )
     return asked.stdout.strip() or None

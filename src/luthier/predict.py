@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from .backbone import Backbone
+from .batches import Layout, chunks, collate, layout_positions, micro_batches, pad
 from .delta import Call, Delta, attach
-from .encode import Layout, Plan, answer_ids, chunks, collate, layout_positions, micro_batches, pad, uses_head, word_of
+from .encode import Plan, answer_ids, uses_head, word_of
 from .records import Budget, Example, Prediction
 from .train import class_logits, label_logits
 
@@ -128,8 +129,13 @@ class _Seq2seq:
         self.past = None
 
     def next(self) -> Tensor:
-        out = self.model(encoder_outputs=(self.hidden,), attention_mask=self.mask, decoder_input_ids=self.last,
-                         past_key_values=self.past, use_cache=True)
+        out = self.model(
+            encoder_outputs=(self.hidden,),
+            attention_mask=self.mask,
+            decoder_input_ids=self.last,
+            past_key_values=self.past,
+            use_cache=True,
+        )
         self.past = out.past_key_values
         return out.logits[:, -1]
 
@@ -151,9 +157,15 @@ class _Causal:
 
     def next(self) -> Tensor:
         positions = layout_positions(self.mask, self.layout)
-        more = {} if positions is None else {"position_ids": positions[:, -self.last.shape[1]:]}
-        out = self.model(input_ids=self.last, attention_mask=self.mask, past_key_values=self.past, use_cache=True,
-                         logits_to_keep=1, **more)
+        more = {} if positions is None else {"position_ids": positions[:, -self.last.shape[1] :]}
+        out = self.model(
+            input_ids=self.last,
+            attention_mask=self.mask,
+            past_key_values=self.past,
+            use_cache=True,
+            logits_to_keep=1,
+            **more,
+        )
         self.past = out.past_key_values
         return out.logits[:, -1]
 
@@ -171,8 +183,12 @@ def searched(
 ) -> list[list[int]]:
     """Beams or sampling by the library's `generate`, which never sees a virtual id."""
     config = backbone.plain_generation(
-        decoding.max_new_tokens, decoding.min_new_tokens, num_beams=decoding.beams, do_sample=decoding.temperature > 0,
-        temperature=decoding.temperature or None, top_p=decoding.top_p if decoding.temperature else None,
+        decoding.max_new_tokens,
+        decoding.min_new_tokens,
+        num_beams=decoding.beams,
+        do_sample=decoding.temperature > 0,
+        temperature=decoding.temperature or None,
+        top_p=decoding.top_p if decoding.temperature else None,
     )
     ids, mask = pad(inputs, layout.pad, left=backbone.kind == "causal")
     ids, mask = ids.to(backbone.device), mask.to(backbone.device)
@@ -190,6 +206,7 @@ def searched(
 @contextmanager
 def _positions_moved(model: Any, offset: int) -> Iterator[None]:
     """Inside, every position that the library counts starts at `offset`: it does not know of a prefix."""
+
     def move(_: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         return args, keywords | {"position_ids": keywords["position_ids"] + offset}
 

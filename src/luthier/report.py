@@ -27,7 +27,8 @@ def build(folder: Path | str) -> tuple[Path, Path]:
     folder = Path(folder)
     if not (folder / "results.json").is_file():
         raise UserError(
-            f"{folder} holds no results.json.", "the folder of a finished study, as luthier compare leaves it",
+            f"{folder} holds no results.json.",
+            "the folder of a finished study, as luthier compare leaves it",
             "name that folder, or run luthier compare first",
         )
     facts = _facts(folder, files.read_json(folder / "results.json"))
@@ -58,9 +59,13 @@ def _costs(e: Entry) -> list[str]:
     t = e.facts
     trained = t.get("trainable_parameters")
     return [
-        humane.rate(t.get("learning_rate")), humane.count(trained), humane.share(trained, t.get("total_parameters")),
-        humane.size(t.get("shipped_bytes")), humane.duration(t.get("train_seconds")),
-        humane.duration(t.get("predict_seconds")), humane.size(t.get("peak_bytes")),
+        humane.rate(t.get("learning_rate")),
+        humane.count(trained),
+        humane.share(trained, t.get("total_parameters")),
+        humane.size(t.get("shipped_bytes")),
+        humane.duration(t.get("train_seconds")),
+        humane.duration(t.get("predict_seconds")),
+        humane.size(t.get("peak_bytes")),
     ]
 
 
@@ -83,19 +88,28 @@ def _study_facts(results: Results, entries: list[Entry]) -> dict[str, Any]:
     metric = summary.primary(results)
     kind, source = summary.data_kind(results)
     return {
-        "study": results["study"], "environment": results.get("environment") or {}, "kind": kind, "source": source,
-        "metric": metric, "metrics": summary.metrics(results), "headline": summary.headline(results),
+        "study": results["study"],
+        "environment": results.get("environment") or {},
+        "kind": kind,
+        "source": source,
+        "metric": metric,
+        "metrics": summary.metrics(results),
+        "headline": summary.headline(results),
         "first_order": "ascending" if metric in summary.LOWER_IS_BETTER else "descending",
         "groups": max((s.get("n") or 0 for e in entries for s in e.metrics.values()), default=0),
-        "entries": entries, "costs_of": _costs, "verdicts": _verdicts(results, entries),
+        "entries": entries,
+        "costs_of": _costs,
+        "verdicts": _verdicts(results, entries),
     }
 
 
 def _figures(results: Results, entries: list[Entry], steps: Mapping[str, list[Any]]) -> dict[str, Any]:
     metric = summary.primary(results)
     return {
-        "intervals": figures.intervals(entries, metric), "costs": figures.costs(entries, metric),
-        "loss": figures.losses(entries, steps), "development": figures.development(entries, metric),
+        "intervals": figures.intervals(entries, metric),
+        "costs": figures.costs(entries, metric),
+        "loss": figures.losses(entries, steps),
+        "development": figures.development(entries, metric),
         "learned": [e for e in entries if steps[e.id] or e.facts.get("dev")],
     }
 
@@ -106,7 +120,9 @@ def _texts(results: Results, said: list[beside.Said], examples: Mapping[str, Exa
     return {
         "beside": beside.side_by_side(said, examples, prompt, summary.primary(results) in summary.LOWER_IS_BETTER),
         "row_metric": beside.row_metric(summary.primary(results), [p for one in said for p in one.predictions]),
-        "limit": beside.CHARACTERS, "lengths": figures.boxes(rows), "in_characters": in_characters,
+        "limit": beside.CHARACTERS,
+        "lengths": figures.boxes(rows),
+        "in_characters": in_characters,
     }
 
 
@@ -119,11 +135,17 @@ def _verdicts(results: Results, entries: list[Entry]) -> list[dict[str, Any]]:
         found = [v for v in results.get("verdicts", ()) if v["metric"] == metric]
         ends = [abs(v[k]) for v in found for k in ("low", "high") if humane.known(v.get(k))]
         reach = 1.05 * max([*ends, margin, 1e-9])
-        rows = [{
-            **v, "first": named.get(str(v["a"])), "second": named.get(str(v["b"])), "key": summary.verdict_key(v),
-            "words": {language: summary.in_words(results, v, language) for language in pages.LANGUAGES},
-            "drawing": figures.difference(v, reach, margin),
-        } for v in found]
+        rows = [
+            {
+                **v,
+                "first": named.get(str(v["a"])),
+                "second": named.get(str(v["b"])),
+                "key": summary.verdict_key(v),
+                "words": {language: summary.in_words(results, v, language) for language in pages.LANGUAGES},
+                "drawing": figures.difference(v, reach, margin),
+            }
+            for v in found
+        ]
         if rows:
             groups.append({"metric": metric, "rows": rows})
     return groups

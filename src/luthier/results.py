@@ -16,12 +16,23 @@ def finish(folder: Path) -> dict[str, Any]:
     study = files.read_json(folder / "study.json")
     trials = [outcome(folder / name) for name in study["trials"]]
     said = {t["id"]: read_predictions(folder / t["id"]) for t in trials if t["status"] == "done"}
-    found = verdicts(
-        said, study["metrics"], pairs=pairs(trials, study["primary"]), margin=study["margin"],
-        one_seed=len(study["seeds"]) == 1,
-    ) if len(said) > 1 else []
-    results = {"study": {k: v for k, v in study.items() if k != "environment"}, "trials": trials,
-               "verdicts": to_json(found), "environment": study["environment"]}
+    found = (
+        verdicts(
+            said,
+            study["metrics"],
+            pairs=pairs(trials, study["primary"]),
+            margin=study["margin"],
+            one_seed=len(study["seeds"]) == 1,
+        )
+        if len(said) > 1
+        else []
+    )
+    results = {
+        "study": {k: v for k, v in study.items() if k != "environment"},
+        "trials": trials,
+        "verdicts": to_json(found),
+        "environment": study["environment"],
+    }
     files.write_json(folder / "results.json", results)
     return results
 
@@ -29,9 +40,22 @@ def finish(folder: Path) -> dict[str, Any]:
 def outcome(folder: Path) -> dict[str, Any]:
     """One trial as a row of `results.json`."""
     trial = files.read_json(folder / "trial.json")
-    blank = {"status": "unfinished", "error": None, "learning_rate": None, "metrics": {}, "trainable_parameters": 0,
-             "total_parameters": 0, "shipped_bytes": 0, "train_seconds": 0.0, "predict_seconds": 0.0, "peak_bytes": 0, "tokens": 0,
-             "caveats": [], "dev": [], "best_epoch": None}
+    blank = {
+        "status": "unfinished",
+        "error": None,
+        "learning_rate": None,
+        "metrics": {},
+        "trainable_parameters": 0,
+        "total_parameters": 0,
+        "shipped_bytes": 0,
+        "train_seconds": 0.0,
+        "predict_seconds": 0.0,
+        "peak_bytes": 0,
+        "tokens": 0,
+        "caveats": [],
+        "dev": [],
+        "best_epoch": None,
+    }
     facts = files.sealed(folder)
     if facts is None and (folder / "failure.json").exists():
         facts = files.read_json(folder / "failure.json")

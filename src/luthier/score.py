@@ -86,8 +86,13 @@ def scores(predictions: Sequence[Prediction], metrics: Sequence[str], seed: int 
 
 
 def verdicts(
-    trials: Mapping[str, Sequence[Prediction]], metrics: Sequence[str], *,
-    pairs: Iterable[tuple[str, str]] | None = None, margin: float = MARGIN, seed: int = 0, one_seed: bool = True,
+    trials: Mapping[str, Sequence[Prediction]],
+    metrics: Sequence[str],
+    *,
+    pairs: Iterable[tuple[str, str]] | None = None,
+    margin: float = MARGIN,
+    seed: int = 0,
+    one_seed: bool = True,
 ) -> list[Verdict]:
     """Pairs of trials (default: all) on each metric, compared on the same rows; `difference` = a − b.
 
@@ -130,7 +135,10 @@ def verdicts(
 
 
 def read_outputs(
-    path: str | PathLike[str], references: str, outputs: Sequence[str], group: str | None = None,
+    path: str | PathLike[str],
+    references: str,
+    outputs: Sequence[str],
+    group: str | None = None,
     group_rows: int | None = None,
 ) -> dict[str, list[Prediction]]:
     """Output column -> one prediction per row of a file that `luthier.data` reads; row i has the id `i`.
@@ -146,8 +154,13 @@ def read_outputs(
 
 
 def score_file(
-    path: str | PathLike[str], references: str, outputs: Sequence[str], metrics: Sequence[str] = ("rouge",), *,
-    group: str | None = None, group_rows: int | None = None,
+    path: str | PathLike[str],
+    references: str,
+    outputs: Sequence[str],
+    metrics: Sequence[str] = ("rouge",),
+    *,
+    group: str | None = None,
+    group_rows: int | None = None,
 ) -> dict[str, Any]:
     """Score and compare the output columns of a file, in the shape of `results.json`; each column is a trial."""
     rows, notes = _read(path)
@@ -163,9 +176,17 @@ def score_file(
         trials.append({"id": name, "method": name, "status": "done", "metrics": measured, "caveats": caveats})
     groups = len({p.group for p in next(iter(said.values()))})
     study = {
-        "name": Path(path).name, "metrics": words, "primary": words[0], "margin": MARGIN, "references": references,
+        "name": Path(path).name,
+        "metrics": words,
+        "primary": words[0],
+        "margin": MARGIN,
+        "references": references,
         "data": {
-            "source": fspath(path), "synthetic": False, "rows": {"test": len(rows)}, "groups": groups, "notes": notes,
+            "source": fspath(path),
+            "synthetic": False,
+            "rows": {"test": len(rows)},
+            "groups": groups,
+            "notes": notes,
         },
     }
     return {"study": study, "trials": trials, "verdicts": to_json(verdicts(said, words)), "environment": environment()}
@@ -210,14 +231,16 @@ class _Rows:
         if odd := sorted(found.keys() ^ self.ids.keys()):
             raise UserError(
                 f"{name} and {other} answered different rows: {listed(odd, 3)} on one side only.",
-                "the same rows for all", "predict both on the same test rows",
+                "the same rows for all",
+                "predict both on the same test rows",
             )
         for p in predictions:
             first = self.ids[p.id]
             if (p.group, p.references) != (first.group, first.references):
                 raise UserError(
                     f"Row {p.id!r} has another group or other references in {name} than in {other}.",
-                    "the same rows for all", "predict both on the same test rows",
+                    "the same rows for all",
+                    "predict both on the same test rows",
                 )
         return [found[i] for i in self.ids]
 
@@ -353,7 +376,8 @@ def _groups(rows: Sequence[Row], group: str | None, group_rows: int | None) -> l
     size = 1 if group_rows is None else group_rows
     if size < 1 or len(rows) % size:
         raise DataError(
-            f"{len(rows):,} rows do not make groups of {size}.", "a number that divides the rows",
+            f"{len(rows):,} rows do not make groups of {size}.",
+            "a number that divides the rows",
             "check --group-rows, or name a column with --group",
         )
     return [str(i // size) for i in range(len(rows))]

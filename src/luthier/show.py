@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: progress with the time that remains, tables, verdicts. Quiet where nobody looks."""
+"""What a person sees in the terminal: progress with the time that remains, tables, verdicts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,13 @@ class Progress:
     def __init__(self) -> None:
         console = Console(stderr=True)
         self._bars = bars.Progress(
-            bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeRemainingColumn(),
-            bars.TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal,
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
         )
         self._study = self._bars.add_task("trials", total=None, note="")
         self._trial: bars.TaskID | None = None
@@ -38,7 +43,9 @@ class Progress:
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bars.stop()
 
     def tell(self, event: Mapping[str, Any]) -> None:
@@ -51,7 +58,10 @@ class Progress:
         if at != self._at:
             if self._trial is not None:
                 self._bars.remove_task(self._trial)
-            self._at, self._trial = at, self._bars.add_task(f"  {event['method']} · {event['phase']}", total=event["total"], note="")
+            self._at, self._trial = (
+                at,
+                self._bars.add_task(f"  {event['method']} · {event['phase']}", total=event["total"], note=""),
+            )
         note = f"loss {event['loss']:.3f}" if "loss" in event else ""
         assert self._trial is not None, "set with the phase"
         self._bars.update(self._trial, completed=event["done"], note=note)
@@ -83,7 +93,8 @@ def plan(prepared: Any, as_json: bool) -> int:
         print(json.dumps(facts, ensure_ascii=False))
         return DONE
     counts = ", ".join(f"{n} {split}" for split, n in facts["data"]["rows"].items())
-    print(f"{facts['backbone']['name']} ({facts['backbone']['parameters']:,} parameters, {facts['backbone']['precision']})")
+    backbone = facts["backbone"]
+    print(f"{backbone['name']} ({backbone['parameters']:,} parameters, {backbone['precision']})")
     print(f"{facts['data']['source']}: {counts}; task {facts['task']}, best by {facts['primary']}")
     for note in facts["data"]["notes"]:
         print(f"  note: {note}")

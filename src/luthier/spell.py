@@ -82,14 +82,20 @@ def _tree(source: str, text: str) -> ast.expr:
         return ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
         raise SpellingError(
-            f"{text!r} cannot be read.", 'words with settings, such as "full, lora(rank=32)"', "check the brackets and commas"
+            f"{text!r} cannot be read.",
+            'words with settings, such as "full, lora(rank=32)"',
+            "check the brackets and commas",
         ) from fault
 
 
 def _build(node: ast.expr, text: str, shelf: Shelf, notes: list[str] | None) -> Any:
     name = node.func if isinstance(node, ast.Call) else node
     if not isinstance(name, ast.Name):
-        raise SpellingError(f"{ast.unparse(node)!r} in {text!r} is no word.", ", ".join(sorted(shelf)), "write word or word(setting=value)")
+        raise SpellingError(
+            f"{ast.unparse(node)!r} in {text!r} is no word.",
+            ", ".join(sorted(shelf)),
+            "write word or word(setting=value)",
+        )
     if name.id not in shelf:
         raise SpellingError(f"Nothing is called {name.id!r}.", ", ".join(sorted(shelf)), closest(name.id, shelf))
     cls = shelf[name.id]
@@ -109,7 +115,9 @@ def _settings(call: ast.Call, cls: Any, notes: list[str] | None) -> dict[str, An
         if name != word and notes is not None:
             notes.append(f"{cls.word}: {word} is called {name} here")
         if name not in fields and not open_ended:
-            raise SpellingError(f"{cls.word} has no setting {word!r}.", ", ".join(fields) or "no settings", closest(str(word), fields))
+            raise SpellingError(
+                f"{cls.word} has no setting {word!r}.", ", ".join(fields) or "no settings", closest(str(word), fields)
+            )
         if name in settings:
             raise SpellingError(f"{cls.word} gets {name} twice.", "once", "drop one")
         settings[name] = _literal(node, name, cls, fields)
@@ -125,7 +133,9 @@ def _literal(node: ast.expr, name: str, cls: Any, fields: Mapping[str, Any]) -> 
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as fault:
         raise SpellingError(
-            f"{cls.word}: {name}={ast.unparse(node)} is no plain value.", "numbers, 'text', True, False, None", "nothing is ever evaluated"
+            f"{cls.word}: {name}={ast.unparse(node)} is no plain value.",
+            "numbers, 'text', True, False, None",
+            "nothing is ever evaluated",
         ) from fault
     return fit(value, name, cls) if name in fields else value
 
@@ -141,7 +151,9 @@ def fit(value: Any, name: str, cls: Any) -> Any:
     if isinstance(value, tuple(accepted)) and not (isinstance(value, bool) and bool not in accepted):
         return value
     names = " or ".join(sorted("None" if t is type(None) else t.__name__ for t in accepted))
-    raise SpellingError(f"{cls.word}: {name}={value!r} is a {type(value).__name__}.", names, f"write {name}=… with a {names}")
+    raise SpellingError(
+        f"{cls.word}: {name}={value!r} is a {type(value).__name__}.", names, f"write {name}=… with a {names}"
+    )
 
 
 def _types(hint: Any) -> set[type]:

@@ -130,7 +130,8 @@ def paired_sd(values_a: Sequence[float], values_b: Sequence[float]) -> float:
     """
     if len(values_a) != len(values_b) or len(values_a) < 2:
         raise UserError(
-            f"{len(values_a)} and {len(values_b)} values make no pairs with a spread.", "the same groups, at least two",
+            f"{len(values_a)} and {len(values_b)} values make no pairs with a spread.",
+            "the same groups, at least two",
             "score both trials on the same rows",
         )
     return float(np.std(np.subtract(values_a, values_b), ddof=1))

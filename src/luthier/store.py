@@ -27,7 +27,14 @@ PROMPTS = ("PROMPT_TUNING", "P_TUNING")
 NO_SITES = (*PROMPTS, "PREFIX_TUNING")
 """PEFT's methods that replace no module: a saved head has a shorter name beside them."""
 HEAD_NAMES = {"encoder": "classifier", "causal": "score"}
-HEAD_ENDS = (".classifier.weight", ".score.weight", ".classifier.out_proj.weight")
+HEAD_ENDS = (
+    ".classifier.weight",
+    ".score.weight",
+    ".classifier.out_proj.weight",
+    "head.out.weight",
+    "head.out_proj.weight",
+)
+"""Of the tensor that has a row per label, in PEFT's layout and in ours."""
 
 
 def save(folder: Path, backbone: Backbone, method: Method, delta: Delta) -> int:
@@ -44,9 +51,13 @@ def save(folder: Path, backbone: Backbone, method: Method, delta: Delta) -> int:
             config = config | {"task_type": "SEQ_CLS"}
         elif backbone.kind == "encoder":
             config = config | {"task_type": None}
-        files.write_json(folder / "adapter_config.json", config | {
-            "base_model_name_or_path": backbone.name, "inference_mode": True, "modules_to_save": saved})
-        files.write_bytes(folder / "adapter_model.safetensors", tensor_bytes(_plain(_to_peft(config["peft_type"], delta, backbone))))
+        files.write_json(
+            folder / "adapter_config.json",
+            config | {"base_model_name_or_path": backbone.name, "inference_mode": True, "modules_to_save": saved},
+        )
+        files.write_bytes(
+            folder / "adapter_model.safetensors", tensor_bytes(_plain(_to_peft(config["peft_type"], delta, backbone)))
+        )
     return sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
 
 
@@ -78,16 +89,20 @@ def open_adapter(folder: Path | str, backbone: Backbone) -> tuple[Method, Delta]
         found = (cls.from_adapter(config, backbone) for cls in METHODS.values())
         method = next((m for m in found if m is not None), None)
         if method is None:
-            raise Refused(f"{folder} holds a {config.get('peft_type')} adapter.", "LoRA, DoRA, IA3, prompt, P-tuning, prefix, layer norm",
-                          "use peft itself for this one")
+            raise Refused(
+                f"{folder} holds a {config.get('peft_type')} adapter.",
+                "LoRA, DoRA, IA3, prompt, P-tuning, prefix, layer norm",
+                "use peft itself for this one",
+            )
     else:
-        raise UserError(f"{folder} holds no adapter.", "adapter_config.json or delta.json", "name the folder that holds one of them")
+        raise UserError(
+            f"{folder} holds no adapter.", "adapter_config.json or delta.json", "name the folder that holds one of them"
+        )
     delta = method.delta(backbone)
-    if (folder / "adapter_config.json").exists():
-        delta.virtual_first = True
-        width = next((t.shape[0] for n, t in _tensors(folder).items() if n.endswith(HEAD_ENDS)), 0)
-        if width:
-            delta.head = backbone.new_head(width, seed=0)
+    delta.virtual_first = (folder / "adapter_config.json").exists()
+    width = next((t.shape[0] for n, t in _tensors(folder).items() if n.endswith(HEAD_ENDS)), 0)
+    if width:
+        delta.head = backbone.new_head(width, seed=0)
     _fill(folder, backbone, delta)
     return method, delta.to(backbone.device).eval()
 
@@ -104,7 +119,9 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _tensors(folder: Path) -> dict[str, Tensor]:
     path = folder / ("adapter_model.safetensors" if (folder / "adapter_config.json").exists() else "delta.safetensors")
     if not path.exists():
-        raise UserError(f"{path} is missing.", "weights in safetensors", "pickled adapters are not opened; convert them first")
+        raise UserError(
+            f"{path} is missing.", "weights in safetensors", "pickled adapters are not opened; convert them first"
+        )
     try:
         return read_tensors(path.read_bytes())
     except Exception as fault:  # the library raises its own class, which is no public name
@@ -117,10 +134,14 @@ def _fill(folder: Path, backbone: Backbone, delta: Delta) -> None:
         if (folder / "adapter_config.json").exists():
             config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
             tensors = _from_peft(config, tensors, delta, backbone)
+        _all_read(tensors, delta.shipped())
         delta.load_shipped(tensors)
     except (KeyError, RuntimeError) as fault:
-        raise UserError(f"{folder} does not fit {backbone.name}: {fault}", "a delta of the same backbone and method",
-                        "check which backbone it was trained on") from fault
+        raise UserError(
+            f"{folder} does not fit {backbone.name}: {fault}",
+            "a delta of the same backbone and method",
+            "check which backbone it was trained on",
+        ) from fault
 
 
 def _to_peft(kind: str, delta: Delta, backbone: Backbone) -> dict[str, Tensor]:
@@ -140,7 +161,9 @@ def _to_peft(kind: str, delta: Delta, backbone: Backbone) -> dict[str, Tensor]:
     return named
 
 
-def _from_peft(config: dict[str, Any], tensors: dict[str, Tensor], delta: Delta, backbone: Backbone) -> dict[str, Tensor]:
+def _from_peft(
+    config: dict[str, Any], tensors: dict[str, Tensor], delta: Delta, backbone: Backbone
+) -> dict[str, Tensor]:
     kind, mine = config["peft_type"], {}
     if kind in PROMPTS:
         mine = {f"{delta.sites[0].name}.rows": tensors["prompt_embeddings"][: delta.virtual_tokens]}
@@ -152,15 +175,20 @@ def _from_peft(config: dict[str, Any], tensors: dict[str, Tensor], delta: Delta,
     else:
         for site, actor in zip(delta.sites, delta.actors):
             start = f"base_model.model.{site.path}."
-            here = {n[len(start):]: t for n, t in tensors.items() if n.startswith(start)}
+            here = {n[len(start) :]: t for n, t in tensors.items() if n.startswith(start)}
             mine |= {f"{site.name}.{n}": t for n, t in actor.from_peft(here).items()}
     if delta.head is not None:
         for own in delta.head.state_dict():
             mine[f"head.{own}"] = tensors[_their_head(own, kind, backbone)]
-    unread = set(tensors) - set(_to_peft(kind, delta, backbone))
+    _all_read(tensors, _to_peft(kind, delta, backbone))
+    return mine
+
+
+def _all_read(found: Mapping[str, Tensor], read: Mapping[str, Tensor]) -> None:
+    """A tensor that acts on nothing here would be a silent loss."""
+    unread = set(found) - set(read)
     if unread:
         raise KeyError(f"{len(unread)} tensors act on nothing here, first {min(unread)}")
-    return mine
 
 
 def _their_head(own: str, kind: str, backbone: Backbone) -> str:

@@ -1,6 +1,6 @@
 """Many trials, fairly: the same rows in the same order over one frozen backbone, and one table at the end.
 
-    <out>/study.json  examples/{train,dev,test}.jsonl  tokens/  <trial-id>/…  results.json  report.md  report.html  log.txt
+<out>/study.json  examples/{train,dev,test}.jsonl  tokens/  <trial-id>/…  results.json  report.md  report.html  log.txt
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Study:
     backbone: str | Backbone
     data: str
     methods: Sequence[Method] | str = "zero_shot, full, lora"
-    budget: Budget = Budget()
+    budget: Budget = Budget()  # noqa: RUF009 (frozen)
     task: str | None = None
     prompt: str | None = None
     answer: str | None = None
@@ -129,14 +129,30 @@ def prepare(study: Study, resume: bool) -> Prepared:
     mark = hashlib.sha256(dumps([splits[s] for s in sorted(splits)]).encode("utf-8", "replace")).hexdigest()[:16]
     trials = [
         Trial(name, whole.precision, whole.fingerprint, repr(method), repr(task), study.budget, seed, mark)
-        for seed in range(study.seeds) for method in methods if method.trains or seed == 0
+        for seed in range(study.seeds)
+        for method in methods
+        if method.trains or seed == 0
     ]
     facts = {
-        "name": Path(study.out).name, "command": study.command(), "backbone": whole.facts(), "task": task.word, "task_spelled": repr(task),
-        "data": {"source": table.source, "synthetic": table.synthetic, "fingerprint": mark,
-                 "rows": {s: len(e) for s, e in splits.items()}, "notes": notes},
-        "prompt": task.prompt, "budget": to_json(study.budget), "methods": [repr(m) for m in methods],
-        "seeds": list(range(study.seeds)), "margin": MARGIN, "metrics": list(task.metrics), "primary": task.best_by,
+        "name": Path(study.out).name,
+        "command": study.command(),
+        "backbone": whole.facts(),
+        "task": task.word,
+        "task_spelled": repr(task),
+        "data": {
+            "source": table.source,
+            "synthetic": table.synthetic,
+            "fingerprint": mark,
+            "rows": {s: len(e) for s, e in splits.items()},
+            "notes": notes,
+        },
+        "prompt": task.prompt,
+        "budget": to_json(study.budget),
+        "methods": [repr(m) for m in methods],
+        "seeds": list(range(study.seeds)),
+        "margin": MARGIN,
+        "metrics": list(task.metrics),
+        "primary": task.best_by,
     }
     prepared = Prepared(study, facts, splits, trials)
     check_folder(prepared, resume)
@@ -145,10 +161,20 @@ def prepare(study: Study, resume: bool) -> Prepared:
 
 def check_numbers(study: Study) -> None:
     """Refuse counts that mean nothing, before anything is read."""
-    for name, value, least in (("train_rows", study.train_rows, 1), ("test_rows", study.test_rows, 1), ("seeds", study.seeds, 1)):
+    for name, value, least in (
+        ("train_rows", study.train_rows, 1),
+        ("test_rows", study.test_rows, 1),
+        ("seeds", study.seeds, 1),
+    ):
         if value is not None and value < least:
             raise UserError(f"{name} is {value}.", f"{least} or more", f"set it to at least {least}")
-    for name, least in (("epochs", 0), ("batch_size", 0), ("dev_rows", 0), ("max_input_tokens", 7), ("max_answer_tokens", 1)):
+    for name, least in (
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("dev_rows", 0),
+        ("max_input_tokens", 7),
+        ("max_answer_tokens", 1),
+    ):
         if getattr(study.budget, name) <= least:
             raise UserError(f"{name} is {getattr(study.budget, name)}.", f"more than {least}", "raise it")
     if study.budget.steps is not None and study.budget.steps < 1:
@@ -189,16 +215,22 @@ def check_folder(prepared: Prepared, resume: bool) -> None:
     if not path.exists():
         return
     if not resume:
-        raise UserError(f"{prepared.folder} already holds a study.", "--resume continues it, another --out starts a new one",
-                        "add --resume or choose another folder")
+        raise UserError(
+            f"{prepared.folder} already holds a study.",
+            "--resume continues it, another --out starts a new one",
+            "add --resume or choose another folder",
+        )
     old = files.read_json(path)
     keys = ("backbone", "data", "task_spelled", "budget", "methods", "seeds")
     comparable = {k: _stable(old.get(k)) for k in keys}, {k: _stable(to_json(prepared.facts[k])) for k in keys}
     changed = [k for k in keys if comparable[0][k] != comparable[1][k]]
     if changed:
         was = "; ".join(f"{k}: {comparable[0][k]!s:.80} → {comparable[1][k]!s:.80}" for k in changed)
-        raise UserError(f"{prepared.folder} was made with other settings ({was}).", "the same settings",
-                        "use the same command, or another --out")
+        raise UserError(
+            f"{prepared.folder} was made with other settings ({was}).",
+            "the same settings",
+            "use the same command, or another --out",
+        )
 
 
 def _stable(value: Any) -> Any:
@@ -234,7 +266,9 @@ def run_trials(prepared: Prepared, tell: Tell) -> None:
                 if event.get("exit") == STOPPED:
                     raise KeyboardInterrupt
                 if event.get("exit", DONE) != DONE:
-                    files.write_json(folder / "failure.json", {"id": trial.id, "status": "failed", "error": error or "see log.txt"})
+                    files.write_json(
+                        folder / "failure.json", {"id": trial.id, "status": "failed", "error": error or "see log.txt"}
+                    )
 
 
 def _sealed(folder: Path) -> bool:

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .backbone import Backbone
+from .batches import Batch, Layout, batch_rows, collate, micro_batches, total_steps
 from .delta import Delta, attach
-from .encode import Batch, Layout, Plan, batch_rows, collate, micro_batches, total_steps
+from .encode import Plan
 from .errors import Refused, TrialFailed
 from .records import Budget, Step
 
@@ -40,7 +41,9 @@ class Training:
         self.layout = Layout.of(backbone, delta)
         self.weights = delta.trained()
         if not self.weights:
-            raise Refused("There is nothing to train in this delta.", "a method with trained parameters", "use predict for it")
+            raise Refused(
+                "There is nothing to train in this delta.", "a method with trained parameters", "use predict for it"
+            )
         self.optimizer = _optimizer(list(self.weights.values()), budget, rate)
 
     def steps(self) -> Iterator[Step]:

@@ -27,8 +27,9 @@ from torch import Tensor
 
 from . import files, store
 from .backbone import Backbone
+from .batches import steps_per_epoch
 from .delta import Delta
-from .encode import Plan, plan_on_disk, steps_per_epoch, uses_head
+from .encode import Plan, plan_on_disk, uses_head
 from .errors import Damaged, Refused, TrialFailed
 from .methods import METHODS, Method
 from .predict import Decoding, predict
@@ -110,8 +111,14 @@ class Run:
             raise TrialFailed(f"backbone {self.trial.backbone} changed since the study began")
         delta = fresh_delta(self.backbone, self.method, self.task, self.trial.seed)
         facts: dict[str, Any] = {
-            "trainable_parameters": delta.trainable_parameters, "learning_rate": None, "train_seconds": 0.0, "tokens": 0,
-            "total_parameters": total_parameters(self.backbone, self.method, delta), "shipped_bytes": 0, "dev": [], "best_epoch": None,
+            "trainable_parameters": delta.trainable_parameters,
+            "learning_rate": None,
+            "train_seconds": 0.0,
+            "tokens": 0,
+            "total_parameters": total_parameters(self.backbone, self.method, delta),
+            "shipped_bytes": 0,
+            "dev": [],
+            "best_epoch": None,
         }
         if self.method.trains:
             facts |= Fitting(self, delta).whole()
@@ -196,16 +203,22 @@ class Fitting:
         if self.history and self.history[-1]["mean"] < self.history[self.best_at]["mean"]:
             self.run.caveats.append(f"best at epoch {self.history[self.best_at]['epoch']:g}, later epochs were worse")
         return {
-            "learning_rate": self.rate, "train_seconds": round(sum(s["seconds"] for s in lines), 3), "dev": self.history,
-            "tokens": sum(s["tokens"] for s in lines), "best_epoch": self.history[self.best_at]["epoch"],
-            "steps": len(lines), "final_loss": lines[-1]["loss"],
+            "learning_rate": self.rate,
+            "train_seconds": round(sum(s["seconds"] for s in lines), 3),
+            "dev": self.history,
+            "tokens": sum(s["tokens"] for s in lines),
+            "best_epoch": self.history[self.best_at]["epoch"],
+            "steps": len(lines),
+            "final_loss": lines[-1]["loss"],
         }
 
     def _refuse_worse_than_guessing(self, losses: list[float]) -> None:
         """A loss that ends far above that of equal odds is a divergence, even where every number is finite."""
         choices = len(self.run.task.labels) if self.delta.head is not None else len(self.run.backbone.tokenizer)
         if losses[-1] > max(losses[0], 2 * math.log(choices)):
-            raise TrialFailed(f"diverged: the loss rose from {losses[0]:.3g} to {losses[-1]:.3g}, guessing has {math.log(choices):.3g}")
+            raise TrialFailed(
+                f"diverged: the loss rose from {losses[0]:.3g} to {losses[-1]:.3g}, guessing is {math.log(choices):.3g}"
+            )
 
     def _train(self, log: files.Appender) -> None:
         """Every step that is left, with its log line, evaluations and checkpoints."""
@@ -215,7 +228,10 @@ class Fitting:
         for step in self.training.steps():
             log.append(to_json(step))
             self.run.tell({"phase": "train", "done": step.step, "total": self.training.total, "loss": step.loss})
-            if step.step % max(1, self.per_epoch // self.run.budget.evaluations) == 0 or step.step == self.training.total:
+            if (
+                step.step % max(1, self.per_epoch // self.run.budget.evaluations) == 0
+                or step.step == self.training.total
+            ):
                 self._evaluate(step.step)
             stop = self.run.stopping()
             if stop or time.perf_counter() - saved > self.run.budget.checkpoint_seconds:
@@ -233,7 +249,9 @@ class Fitting:
         loss = mean_loss(run.backbone, self.delta, self.dev_plan, run.budget)
         if not math.isfinite(loss):
             raise TrialFailed(f"diverged: the development loss is {loss} at step {step}")
-        self.history.append({"epoch": step / self.per_epoch, "metric": run.task.best_by, "mean": score.mean, "loss": loss})
+        self.history.append(
+            {"epoch": step / self.per_epoch, "metric": run.task.best_by, "mean": score.mean, "loss": loss}
+        )
         run.tell({"phase": "dev", "done": step, "total": self.training.total, run.task.best_by: score.mean})
         if self.best_at < 0 or score.mean > self.history[self.best_at]["mean"]:
             self.best_at = len(self.history) - 1
@@ -276,8 +294,11 @@ def fresh_delta(backbone: Backbone, method: Method, task: Any, seed: int) -> Del
     """
     needs_head = uses_head(backbone, task)
     if needs_head and not method.trains:
-        raise Refused(f"{method!r} has no trained class head, and a random one would measure nothing.",
-                      "methods that train", f"leave {method.word} out for {task.word} on {backbone.kind} backbones")
+        raise Refused(
+            f"{method!r} has no trained class head, and a random one would measure nothing.",
+            "methods that train",
+            f"leave {method.word} out for {task.word} on {backbone.kind} backbones",
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         delta = method.delta(backbone)

@@ -17,10 +17,12 @@ from luthier.trial import total_parameters
 @pytest.fixture(scope="module")
 def sketch(tmp_path_factory):
     """A config -> the backbone without weights, through the files a published checkpoint has."""
+
     def draw(config):
         folder = tmp_path_factory.mktemp(config.model_type)
         config.save_pretrained(folder)
         tiny.tokenizer("causal").save_pretrained(folder)
+        (folder / "model.safetensors").touch()  # never opened
         return Backbone.sketch(str(folder))
 
     return draw
@@ -28,16 +30,35 @@ def sketch(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def flan_t5_base(sketch):
-    return sketch(hf.T5Config(
-        d_model=768, d_kv=64, num_heads=12, d_ff=2048, num_layers=12, feed_forward_proj="gated-gelu", vocab_size=32128,
-        tie_word_embeddings=False, decoder_start_token_id=0))
+    return sketch(
+        hf.T5Config(
+            d_model=768,
+            d_kv=64,
+            num_heads=12,
+            d_ff=2048,
+            num_layers=12,
+            feed_forward_proj="gated-gelu",
+            vocab_size=32128,
+            tie_word_embeddings=False,
+            decoder_start_token_id=0,
+        )
+    )
 
 
 @pytest.fixture(scope="module")
 def llama_3b(sketch):
-    return sketch(hf.LlamaConfig(
-        hidden_size=3072, num_hidden_layers=28, num_attention_heads=24, num_key_value_heads=8, head_dim=128,
-        intermediate_size=8192, vocab_size=128256, tie_word_embeddings=True))
+    return sketch(
+        hf.LlamaConfig(
+            hidden_size=3072,
+            num_hidden_layers=28,
+            num_attention_heads=24,
+            num_key_value_heads=8,
+            head_dim=128,
+            intermediate_size=8192,
+            vocab_size=128256,
+            tie_word_embeddings=True,
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +100,21 @@ def test_bloom_1b4_biases_and_prefix(bloom_1b4):
     assert trained(bloom_1b4, "prefix(tokens=10)").trainable_parameters == 983_040
 
 
-@pytest.mark.parametrize(("word", "count"), [
-    ("lora(rank=32)", 9_175_040), ("lora(rank=64)", 18_350_080), ("dora(rank=32)", 9_289_728), ("ia3", 286_720),
-    ("layernorm", 175_104), ("prompt(tokens=200)", 614_400), ("ptuning(tokens=20, hidden=3072)", 28_382_208),
-    ("prefix(tokens=200)", 11_468_800), ("prefix(tokens=50)", 2_867_200), ("full", 3_212_749_824),
-])
+@pytest.mark.parametrize(
+    ("word", "count"),
+    [
+        ("lora(rank=32)", 9_175_040),
+        ("lora(rank=64)", 18_350_080),
+        ("dora(rank=32)", 9_289_728),
+        ("ia3", 286_720),
+        ("layernorm", 175_104),
+        ("prompt(tokens=200)", 614_400),
+        ("ptuning(tokens=20, hidden=3072)", 28_382_208),
+        ("prefix(tokens=200)", 11_468_800),
+        ("prefix(tokens=50)", 2_867_200),
+        ("full", 3_212_749_824),
+    ],
+)
 def test_llama_3b(llama_3b, word, count):
     assert trained(llama_3b, word).trainable_parameters == count
 
@@ -109,7 +140,9 @@ def test_formulas_of_the_cards(family, word):
 
     bias = {n.rsplit(".", 1)[0]: p.numel() for n, p in bone.model.base_model.named_parameters() if n.endswith("bias")}
     start = next(n for n, m in bone.model.named_modules() if m is bone.model.base_model)
-    places = {(f"{start}.{n}" if start else n): count for n, count in bias.items()} | {s.path: s.features_out for s in at("all")}
+    places = {(f"{start}.{n}" if start else n): count for n, count in bias.items()} | {
+        s.path: s.features_out for s in at("all")
+    }
     norms = [p.numel() for n, p in bone.model.base_model.named_parameters() if "norm" in n.lower() or "ln_" in n]
     formulas = {
         "lora": lambda: sum(4 * (s.features_in + s.features_out) for s in at("q,v")),

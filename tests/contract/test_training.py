@@ -7,13 +7,19 @@ import pytest
 import tiny
 import torch
 
+from luthier.batches import Layout, batch_rows, collate
 from luthier.delta import Delta, attach
-from luthier.encode import Layout, Plan, batch_rows, collate
+from luthier.encode import Plan
 from luthier.errors import Refused, TrialFailed
 from luthier.train import Training, label_logits, loss_sum, mean_loss, schedule
 
-WITH_DROPOUT = ("lora(rank=4, dropout=0.2)", "dora(rank=4, dropout=0.2)", "prefix(tokens=5)", "ptuning(tokens=5)",
-                "full(learning_rate=0.001)")
+WITH_DROPOUT = (
+    "lora(rank=4, dropout=0.2)",
+    "dora(rank=4, dropout=0.2)",
+    "prefix(tokens=5)",
+    "ptuning(tokens=5)",
+    "full(learning_rate=0.001)",
+)
 
 
 def training(bone, word, **budget):
@@ -111,7 +117,9 @@ def test_only_label_positions_reach_the_output_head(family):
     made, tokens, seen = tiny.delta(bone, "prompt(tokens=5)"), tiny.plan(bone), []
     batch = collate(tokens, range(10), Layout.of(bone, made))
     with torch.no_grad(), attach(bone.model, made), bone.only_at(batch.wanted):
-        hook = bone.model.get_output_embeddings().register_forward_hook(lambda _, x, y: seen.append(x[0].shape[:-1].numel()))
+        hook = bone.model.get_output_embeddings().register_forward_hook(
+            lambda _, x, y: seen.append(x[0].shape[:-1].numel())
+        )
         more = {"decoder_input_ids": batch.decoder_BT} if batch.decoder_BT is not None else {}
         bone.model(input_ids=batch.ids_BS, attention_mask=batch.mask_BS, **more)
         hook.remove()

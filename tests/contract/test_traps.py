@@ -8,12 +8,13 @@ import tiny
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from luthier.backbone import INTERFACE
+from luthier.batches import Layout, collate
 from luthier.delta import Delta, attach
-from luthier.encode import Layout, Plan, collate
+from luthier.encode import Plan
 from luthier.errors import Refused
 from luthier.methods import METHODS
 from luthier.predict import Decoding, greedy
+from luthier.pretrained import INTERFACE
 from luthier.spell import parse
 
 BY_INTERFACE = tuple(f for f in tiny.FAMILIES if f != "bloom")
@@ -100,7 +101,7 @@ def test_trap_2_positions_start_behind_a_prefix(family):
 @pytest.mark.parametrize("family", ["gpt2", "bert", "roberta", "bart", "llama"])
 @pytest.mark.parametrize("word", ["prompt(tokens=20)", "prefix(tokens=20)"])
 def test_trap_2_learned_tokens_count_against_the_limit(family, word):
-    """All positions used by the row: learned tokens beside it are refused with the number to lower, not out of range."""
+    """All positions used by the row: learned tokens beside it are refused with the number to lower."""
     bone = tiny.shared(family)
     full = bone.position_limit()
     made = tiny.delta(bone, word)
@@ -140,7 +141,9 @@ def test_trap_3_left_padding_changes_no_answer(family):
     rows = [layout.row(i) for i in tiny.plan(bone).inputs]
     with torch.inference_mode(), attach(bone.model, made) as call:
         first = [a[0] for a in greedy(bone, layout, rows, Decoding(1, 0), call)]
-        on_the_right = [bone.model(input_ids=torch.tensor(np.array([row], np.int64))).logits[0, -1].argmax().item() for row in rows]
+        on_the_right = [
+            bone.model(input_ids=torch.tensor(np.array([row], np.int64))).logits[0, -1].argmax().item() for row in rows
+        ]
     assert first == on_the_right
 
 
@@ -156,7 +159,7 @@ def test_trap_3_labels_are_no_function_of_ids(family):
     assert (many.labels_N >= 0).all()
 
 
-# -- 4: act on modules that are called ----------------------------------------------------------------------------------
+# -- 4: act on modules that are called --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)

@@ -14,8 +14,8 @@ import torch
 import transformers as hf
 
 from luthier import store
+from luthier.batches import Layout, collate
 from luthier.delta import Delta, attach
-from luthier.encode import Layout, collate
 from luthier.errors import Refused, UserError
 from luthier.methods import METHODS
 from luthier.spell import parse
@@ -23,14 +23,21 @@ from luthier.spell import parse
 EXACT = 0.0
 CAUSAL = ("gpt2", "bloom", "llama", "qwen2", "qwen3")
 SHARED_FORMS = [
-    *((w, f, EXACT) for w in ("lora(rank=4)", "lora(rank=4, alpha=16.0, rslora=True)") for f in tiny.FAMILIES
-      if f not in ("gpt2", "bloom", "bert", "roberta")),
+    *(
+        (w, f, EXACT)
+        for w in ("lora(rank=4)", "lora(rank=4, alpha=16.0, rslora=True)")
+        for f in tiny.FAMILIES
+        if f not in ("gpt2", "bloom", "bert", "roberta")
+    ),
     *((f"lora(rank=4, targets='{t}')", f, EXACT) for f in ("gpt2", "bloom") for t in ("qkv", "qkv,o,up,down", "o")),
-    ("lora(rank=4, targets='all')", "llama", EXACT), ("lora(rank=4, targets='o')", "t5", EXACT),
+    ("lora(rank=4, targets='all')", "llama", EXACT),
+    ("lora(rank=4, targets='o')", "t5", EXACT),
     *(("ia3", f, EXACT) for f in ("t5", "bart", "llama", "qwen2", "qwen3")),
-    ("ia3(targets='qkv')", "gpt2", EXACT), ("ia3(targets='qkv')", "bloom", EXACT),
+    ("ia3(targets='qkv')", "gpt2", EXACT),
+    ("ia3(targets='qkv')", "bloom", EXACT),
     *(("dora(rank=4)", f, 1e-5) for f in ("t5", "bart", "llama", "qwen3")),
-    ("dora(rank=4, targets='qkv')", "gpt2", 1e-5), ("dora(rank=4, targets='qkv')", "bloom", 1e-5),
+    ("dora(rank=4, targets='qkv')", "gpt2", 1e-5),
+    ("dora(rank=4, targets='qkv')", "bloom", 1e-5),
     *(("prompt(tokens=5)", f, 1e-5) for f in (*CAUSAL, "t5", "bart")),
     *(("ptuning(tokens=5)", f, 1e-5) for f in (*CAUSAL, "t5")),
     *(("prefix(tokens=5)", f, 1e-5) for f in CAUSAL),
@@ -61,7 +68,7 @@ def ours(bone, made, batch):
         more["decoder_input_ids"] = laid.decoder_BT
     with torch.no_grad(), attach(bone.model, made):
         logits = bone.model(input_ids=laid.ids_BS, attention_mask=laid.mask_BS, **more).logits
-    return logits if bone.kind == "seq2seq" else logits[:, layout.virtual:]
+    return logits if bone.kind == "seq2seq" else logits[:, layout.virtual :]
 
 
 def theirs(wrapped, batch, virtual=0):
@@ -72,7 +79,7 @@ def theirs(wrapped, batch, virtual=0):
 
 
 def fresh(family, word):
-    """A model for the other side; with our attention where equality must be exact, so that only the method is compared."""
+    """A model for the other side; with our attention where equality must be exact."""
     return tiny.FAMILIES[family]() if "prefix" in word else tiny.backbone(family).model
 
 
@@ -99,20 +106,32 @@ def test_what_we_save_peft_opens_with_equal_logits(word, family, tolerance, tmp_
 CONFIGS = {
     "lora": lambda kind: peft.LoraConfig(task_type=kind, r=4, lora_alpha=8, init_lora_weights=False),
     "rslora": lambda kind: peft.LoraConfig(task_type=kind, r=4, use_rslora=True, init_lora_weights=False),
-    "all linear": lambda kind: peft.LoraConfig(task_type=kind, r=2, target_modules="all-linear", init_lora_weights=False),
+    "all linear": lambda kind: peft.LoraConfig(
+        task_type=kind, r=2, target_modules="all-linear", init_lora_weights=False
+    ),
     "dora": lambda kind: peft.LoraConfig(task_type=kind, r=4, use_dora=True, init_lora_weights=False),
     "ia3": lambda kind: peft.IA3Config(task_type=kind, init_ia3_weights=False),
     "prompt": lambda kind: peft.PromptTuningConfig(task_type=kind, num_virtual_tokens=5),
     "ptuning": lambda kind: peft.PromptEncoderConfig(task_type=kind, num_virtual_tokens=5, encoder_hidden_size=16),
     "prefix": lambda kind: peft.PrefixTuningConfig(task_type=kind, num_virtual_tokens=5),
     "projected prefix": lambda kind: peft.PrefixTuningConfig(
-        task_type=kind, num_virtual_tokens=5, prefix_projection=True, encoder_hidden_size=16),
+        task_type=kind, num_virtual_tokens=5, prefix_projection=True, encoder_hidden_size=16
+    ),
     "norms": lambda kind: peft.LNTuningConfig(task_type=kind),
     "embedding norms": lambda kind: peft.LNTuningConfig(task_type=kind, target_modules=["LayerNorm"]),
 }
 MADE_BY_PEFT = [
-    *((m, f) for m in ("lora", "rslora", "dora", "ia3", "prompt", "norms") for f in ("t5", "bart", "gpt2", "bloom", "llama", "qwen2")),
-    ("all linear", "llama"), ("all linear", "gpt2"), ("all linear", "t5"), ("lora", "qwen3"), ("ptuning", "t5"), ("ptuning", "llama"),
+    *(
+        (m, f)
+        for m in ("lora", "rslora", "dora", "ia3", "prompt", "norms")
+        for f in ("t5", "bart", "gpt2", "bloom", "llama", "qwen2")
+    ),
+    ("all linear", "llama"),
+    ("all linear", "gpt2"),
+    ("all linear", "t5"),
+    ("lora", "qwen3"),
+    ("ptuning", "t5"),
+    ("ptuning", "llama"),
     *((m, f) for m in ("prefix", "projected prefix") for f in CAUSAL),
 ]
 UNSUPPORTED_THERE = {("norms", "bart"), ("norms", "qwen2")}
@@ -145,12 +164,22 @@ def noise(wrapped):
 
 # -- classifiers ------------------------------------------------------------------------------------------------------
 
-CLASSIFIERS = {"bert": hf.BertForSequenceClassification, "roberta": hf.RobertaForSequenceClassification,
-               "llama": hf.LlamaForSequenceClassification, "gpt2": hf.GPT2ForSequenceClassification}
-HEADED = [*(("lora(rank=4)", f) for f in ("bert", "roberta", "llama")), ("lora(rank=4, targets='qkv')", "gpt2"),
-          ("lora(rank=4, targets='o')", "bert"), *(("ia3", f) for f in ("bert", "roberta", "llama")),
-          *(("dora(rank=4)", f) for f in ("bert", "llama")), *(("layernorm", f) for f in ("bert", "roberta", "llama")),
-          ("prompt(tokens=5)", "llama"), ("prefix(tokens=5)", "llama")]
+CLASSIFIERS = {
+    "bert": hf.BertForSequenceClassification,
+    "roberta": hf.RobertaForSequenceClassification,
+    "llama": hf.LlamaForSequenceClassification,
+    "gpt2": hf.GPT2ForSequenceClassification,
+}
+HEADED = [
+    *(("lora(rank=4)", f) for f in ("bert", "roberta", "llama")),
+    ("lora(rank=4, targets='qkv')", "gpt2"),
+    ("lora(rank=4, targets='o')", "bert"),
+    *(("ia3", f) for f in ("bert", "roberta", "llama")),
+    *(("dora(rank=4)", f) for f in ("bert", "llama")),
+    *(("layernorm", f) for f in ("bert", "roberta", "llama")),
+    ("prompt(tokens=5)", "llama"),
+    ("prefix(tokens=5)", "llama"),
+]
 
 
 def classifier(family):
@@ -173,8 +202,12 @@ def one_by_one(bone, wrapped):
     """Their logits row by row: with virtual rows PEFT loses sight of padding."""
     batch = batch_of_classes(bone, Delta({}))
     with torch.no_grad():
-        return torch.cat([wrapped(input_ids=ids[mask.bool()][None], attention_mask=mask[mask.bool()][None]).logits
-                          for ids, mask in zip(batch.ids_BS, batch.mask_BS)])
+        return torch.cat(
+            [
+                wrapped(input_ids=ids[mask.bool()][None], attention_mask=mask[mask.bool()][None]).logits
+                for ids, mask in zip(batch.ids_BS, batch.mask_BS)
+            ]
+        )
 
 
 def class_logits(bone, made):
@@ -196,9 +229,17 @@ def test_saved_heads_load_in_the_librarys_sequence_classifiers(word, family, tmp
     torch.testing.assert_close(class_logits(bone, made), theirs, rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize(("made_by", "family"), [
-    *((m, f) for m in ("lora", "dora", "ia3") for f in ("bert", "roberta", "llama")), ("norms", "llama"),
-    ("embedding norms", "bert"), ("embedding norms", "roberta"), ("prompt", "bert"), ("prompt", "llama")])
+@pytest.mark.parametrize(
+    ("made_by", "family"),
+    [
+        *((m, f) for m in ("lora", "dora", "ia3") for f in ("bert", "roberta", "llama")),
+        ("norms", "llama"),
+        ("embedding norms", "bert"),
+        ("embedding norms", "roberta"),
+        ("prompt", "bert"),
+        ("prompt", "llama"),
+    ],
+)
 def test_classifiers_that_peft_saves_open_with_equal_logits(made_by, family, tmp_path):
     bone = tiny.shared(family)
     torch.manual_seed(0)
@@ -216,11 +257,17 @@ def test_classifiers_that_peft_saves_open_with_equal_logits(made_by, family, tmp
 # -- what cannot be opened is refused, never opened wrong -------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("family", "change", "named"), [
-    ("t5", {"alpha_pattern": {"q": 64}}, "alpha_pattern"), ("t5", {"rank_pattern": {"q": 2}}, "rank_pattern"),
-    ("bart", {"bias": "all", "target_modules": ["q_proj"]}, "act on nothing"),
-    ("t5", {"modules_to_save": ["final_layer_norm"]}, "act on nothing"), ("t5", {"layers_to_transform": [0]}, "does not fit"),
-    ("t5", {"target_modules": ["shared"]}, "no projections")])
+@pytest.mark.parametrize(
+    ("family", "change", "named"),
+    [
+        ("t5", {"alpha_pattern": {"q": 64}}, "alpha_pattern"),
+        ("t5", {"rank_pattern": {"q": 2}}, "rank_pattern"),
+        ("bart", {"bias": "all", "target_modules": ["q_proj"]}, "act on nothing"),
+        ("t5", {"modules_to_save": ["final_layer_norm"]}, "act on nothing"),
+        ("t5", {"layers_to_transform": [0]}, "does not fit"),
+        ("t5", {"target_modules": ["shared"]}, "no projections"),
+    ],
+)
 def test_lora_settings_that_have_no_counterpart_are_refused(family, change, named, tmp_path):
     config = {"task_type": "SEQ_2_SEQ_LM", "r": 4, "target_modules": ["q", "v"]} | change
     wrapped = peft.get_peft_model(tiny.FAMILIES[family](), peft.LoraConfig(**config))
@@ -239,6 +286,8 @@ def test_prefix_of_an_encoder_decoder_is_refused(tmp_path):
 
 
 def test_adapter_of_another_backbone_is_refused(tmp_path):
-    store.save(tmp_path, tiny.shared("llama"), parse("lora(rank=4)", METHODS), tiny.delta(tiny.shared("llama"), "lora(rank=4)"))
+    store.save(
+        tmp_path, tiny.shared("llama"), parse("lora(rank=4)", METHODS), tiny.delta(tiny.shared("llama"), "lora(rank=4)")
+    )
     with pytest.raises(UserError):
         store.open_adapter(tmp_path, tiny.shared("t5"))

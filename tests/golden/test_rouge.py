@@ -21,7 +21,9 @@ from luthier.records import Prediction
 ROUGE = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 ORACLE = RougeScorer(list(ROUGE), use_stemmer=True)
 OUTPUTS = {  # column -> the mean ROUGE-1 of its 1,500 rows that the lab's own notebook reports
-    "original_model_summaries": 0.23328, "instruct_model_summaries": 0.42143, "peft_model_summaries": 0.40813,
+    "original_model_summaries": 0.23328,
+    "instruct_model_summaries": 0.42143,
+    "peft_model_summaries": 0.40813,
 }
 
 

@@ -38,7 +38,10 @@ def test_mcnemar_is_the_binomial_test(only_a: int, only_b: int) -> None:
 def test_permutation_p_is_near_the_exact_one(shift: float) -> None:
     a, b = np.random.default_rng(1).random((2, 12))
     exact = stats.permutation_test(
-        (a + shift, b), lambda x, y, axis: np.mean(x - y, axis=axis), permutation_type="samples", vectorized=True,
+        (a + shift, b),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
         n_resamples=np.inf,
     )
     found = statistics.swap_tests(as_sums(a + shift, b), MEAN, [(0, 1)], 20_000, 0)[0]
@@ -48,7 +51,10 @@ def test_permutation_p_is_near_the_exact_one(shift: float) -> None:
 def test_permutation_counts_ties_of_discrete_values() -> None:
     a, b = np.array([1, 1, 0, 1, 1, 0, 1, 1.0]) * 0.1, np.array([0, 1, 1, 0, 0, 0, 0, 1.0]) * 0.1
     exact = stats.permutation_test(
-        (a, b), lambda x, y, axis: np.round(np.mean(x - y, axis=axis), 9), permutation_type="samples", vectorized=True,
+        (a, b),
+        lambda x, y, axis: np.round(np.mean(x - y, axis=axis), 9),
+        permutation_type="samples",
+        vectorized=True,
         n_resamples=np.inf,
     )
     found = statistics.swap_tests(as_sums(a, b), MEAN, [(0, 1)], 20_000, 0)[0]
@@ -75,8 +81,13 @@ def test_interval_of_clusters_of_unequal_size_is_scipys() -> None:
     sizes = rng.integers(1, 6, 120)
     sums = np.array([(rng.random() + 0.1 * rng.random(size)).sum() for size in sizes])
     theirs = stats.bootstrap(
-        (sums, sizes), lambda s, n, axis: s.sum(axis=axis) / n.sum(axis=axis), paired=True, vectorized=True,
-        method="percentile", n_resamples=8000, rng=0,
+        (sums, sizes),
+        lambda s, n, axis: s.sum(axis=axis) / n.sum(axis=axis),
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        n_resamples=8000,
+        rng=0,
     ).confidence_interval
     drawn = statistics.bootstrap(np.stack([sums, sizes], axis=1)[:, None, :].astype(float), MEAN, 8000, 0)[:, 0]
     found = statistics.interval(drawn, float(sums.sum() / sizes.sum()))
@@ -117,8 +128,13 @@ def test_interval_of_a_corpus_metric_is_scipys() -> None:
     wanted = rng.integers(0, 3, 150)
     said = np.where(rng.random(150) < 0.7, wanted, rng.integers(0, 3, 150))
     theirs = stats.bootstrap(
-        (wanted, said), lambda w, s: f1_score(w, s, average="macro"), paired=True, vectorized=False,
-        method="percentile", n_resamples=600, rng=0,
+        (wanted, said),
+        lambda w, s: f1_score(w, s, average="macro"),
+        paired=True,
+        vectorized=False,
+        method="percentile",
+        n_resamples=600,
+        rng=0,
     ).confidence_interval
     score = scores(labelled([str(s) for s in said], [str(w) for w in wanted]), ["macro_f1"])[0]
     width = theirs.high - theirs.low

@@ -10,9 +10,11 @@ FLOORS = (
     ("errors",),
     ("records", "files", "families", "machine", "statistics", "charts", "spell"),
     ("metrics", "tasks", "data", "delta", "ops", "heads", "bases", "cite", "convert"),
-    ("backbone", "score"),
+    ("pretrained", "score"),
+    ("backbone",),
     ("methods", "encode"),
-    ("train", "store"),
+    ("batches", "store"),
+    ("train",),
     ("predict",),
     ("trial", "results"),
     ("engines",),
@@ -25,7 +27,8 @@ FLOORS = (
 """The house from the ground up; what stands on one floor does not import each other, packages aside."""
 
 RECIPE = tuple(
-    f"bases.{name}" for name in ("checkpoint", "examples", "muon", "pretrain", "publish", "shape", "tokenizer", "wiring")
+    f"bases.{name}"
+    for name in ("checkpoint", "examples", "muon", "pretrain", "publish", "shape", "tokenizer", "wiring")
 )
 """How the built-in backbone was made; never imported by the product."""
 
@@ -36,7 +39,8 @@ DOORS = {
         "heads",
         "methods",
         "backbone",
-        "encode",
+        "pretrained",
+        "batches",
         "train",
         "predict",
         "store",
@@ -44,7 +48,7 @@ DOORS = {
         "convert",
         *RECIPE,
     ),
-    "transformers": ("backbone", *RECIPE),
+    "transformers": ("pretrained", *RECIPE),
     "tokenizers": RECIPE,
     "peft": ("methods.peft",),
     "safetensors": ("encode", "store", "trial", "convert", "bases.checkpoint"),
@@ -54,11 +58,24 @@ DOORS = {
     "yaml": ("cli", "pages"),
     "pyarrow": ("data.formats",),
     "datasets": ("data.sources",),
-    "numpy": ("metrics", "statistics", "score", "encode", "predict", "train", "pages", "bases.examples"),
+    "numpy": ("metrics", "statistics", "score", "encode", "batches", "predict", "train", "pages", "bases.examples"),
 }
 """Library -> the modules or packages that may import it."""
 
-NEVER_TORCH = ("metrics", "tasks", "data", "score", "report", "pages", "show", "cite", "machine", "cli", "results", "history")
+NEVER_TORCH = (
+    "metrics",
+    "tasks",
+    "data",
+    "score",
+    "report",
+    "pages",
+    "show",
+    "cite",
+    "machine",
+    "cli",
+    "results",
+    "history",
+)
 """These work on a machine without torch, through everything they import."""
 
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

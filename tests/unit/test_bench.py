@@ -48,8 +48,12 @@ def facts(prepared) -> dict[tuple[str, str], dict]:
     threads = torch.get_num_threads()
     try:
         return {
-            (rival, side): {f["stage"]: f for f in sides.run(
-                sides.Job(side, rival, str(prepared / "backbone"), str(prepared), STEPS, BATCH, threads=1))}
+            (rival, side): {
+                f["stage"]: f
+                for f in sides.run(
+                    sides.Job(side, rival, str(prepared / "backbone"), str(prepared), STEPS, BATCH, threads=1)
+                )
+            }
             for rival, side in EACH
         }
     finally:
@@ -113,10 +117,22 @@ def test_a_run_over_time_keeps_its_row(prepared):
 
 
 def measured(side: str, rate: float, tokens: int = 100) -> dict:
-    train = {"steps": 2, "tokens": tokens, "trained_parameters": 5, "tokens_per_second": rate, "peak_bytes": 2**30,
-             "loss_before": 3.0, "loss_after": 2.5}
-    return {"side": side, "rival": "lab", "fault": None, "train": train,
-            "generate": {"tokens": 9, "rows_per_second": rate / 10}}
+    train = {
+        "steps": 2,
+        "tokens": tokens,
+        "trained_parameters": 5,
+        "tokens_per_second": rate,
+        "peak_bytes": 2**30,
+        "loss_before": 3.0,
+        "loss_after": 2.5,
+    }
+    return {
+        "side": side,
+        "rival": "lab",
+        "fault": None,
+        "train": train,
+        "generate": {"tokens": 9, "rows_per_second": rate / 10},
+    }
 
 
 def test_ratios_pair_the_rounds():
@@ -135,13 +151,28 @@ def test_a_rival_that_broke_stays_in_the_table():
     broken = {"side": "practice", "rival": "lab", "fault": "out of memory"}
     runs = [broken, measured("luthier", 30)]
     machine = {"cpu": "some processor", "luthier": "1", "torch": "2", "transformers": "5", "peft": None}
-    work = {"parameters": 7, "steps": 2, "mean_input_tokens": 3.0, "mean_answer_tokens": 4.0, "generated_rows": 1,
-            "batch": {"lab": 8}, "flops_per_token": 1e9}
-    said = lab.table({
-        "environment": machine, "threads": 1, "shape": "small", "data": "d", "work": work, "runs": runs,
-        "calibration": {"fp32_gflops": 1.0, "bf16_gflops": None, "bandwidth_gbytes": 2.0, "load_average": 0.0},
-        "ratios": lab.ratios(runs), "unequal": lab.unequal(runs, {"generated_tokens": 9}),
-    })
+    work = {
+        "parameters": 7,
+        "steps": 2,
+        "mean_input_tokens": 3.0,
+        "mean_answer_tokens": 4.0,
+        "generated_rows": 1,
+        "batch": {"lab": 8},
+        "flops_per_token": 1e9,
+    }
+    said = lab.table(
+        {
+            "environment": machine,
+            "threads": 1,
+            "shape": "small",
+            "data": "d",
+            "work": work,
+            "runs": runs,
+            "calibration": {"fp32_gflops": 1.0, "bf16_gflops": None, "bandwidth_gbytes": 2.0, "load_average": 0.0},
+            "ratios": lab.ratios(runs),
+            "unequal": lab.unequal(runs, {"generated_tokens": 9}),
+        }
+    )
     assert "lab    practice: out of memory" in said and "UNEQUAL" not in said
     assert lab.ratios(runs)["lab"]["tokens_per_second"] == {"practice": None, "luthier": 30, "pairs": [], "ratio": None}
 

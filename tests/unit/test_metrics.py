@@ -64,19 +64,22 @@ def test_tallies_add_up(name: str) -> None:
     assert made.value(totals).shape == (2,)
 
 
-@pytest.mark.parametrize(("name", "said", "wanted", "expected"), [
-    ("rouge1", "The lift is broken", "The lift broke again", 0.5),
-    ("rouge2", "He paid the bill", "She paid the bill", 2 / 3),
-    ("rougeL", "the bill he paid", "he paid the bill", 0.5),
-    ("rouge1", "the bill he paid", "he paid the bill", 1),
-    ("rougeL", "Ann left.\nBob stayed.", "Bob stayed.\nAnn left.", 0.5),
-    ("rougeLsum", "Ann left.\nBob stayed.", "Bob stayed.\nAnn left.", 1),
-    ("exact_match", "The Ferry, twice.", "ferry twice", 1),
-    ("exact_match", "北京。", "北京", 1),
-    ("exact_match", "twice each day", "twice a day", 0),
-    ("f1", "in twice a day", "twice a day", 0.8),
-    ("f1", "在北京市", "北京", 2 / 3),
-])
+@pytest.mark.parametrize(
+    ("name", "said", "wanted", "expected"),
+    [
+        ("rouge1", "The lift is broken", "The lift broke again", 0.5),
+        ("rouge2", "He paid the bill", "She paid the bill", 2 / 3),
+        ("rougeL", "the bill he paid", "he paid the bill", 0.5),
+        ("rouge1", "the bill he paid", "he paid the bill", 1),
+        ("rougeL", "Ann left.\nBob stayed.", "Bob stayed.\nAnn left.", 0.5),
+        ("rougeLsum", "Ann left.\nBob stayed.", "Bob stayed.\nAnn left.", 1),
+        ("exact_match", "The Ferry, twice.", "ferry twice", 1),
+        ("exact_match", "北京。", "北京", 1),
+        ("exact_match", "twice each day", "twice a day", 0),
+        ("f1", "in twice a day", "twice a day", 0.8),
+        ("f1", "在北京市", "北京", 2 / 3),
+    ],
+)
 def test_examples_of_the_cards(name: str, said: str, wanted: str, expected: float) -> None:
     assert METRICS[name]().pair(said, wanted) == pytest.approx(expected)
 
@@ -88,19 +91,22 @@ def test_chinese_is_scored_by_character() -> None:
     assert rouge1.pair("今天", "昨晚") == 0
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("模型A works well!", ("模", "型", "a", "work", "well")),
-    ("ＡＢＣ１２，好", ("abc12", "好")),
-    ("カタカナとひらがな", tuple("カタカナとひらがな")),
-    ("한국어 말", ("한", "국", "어", "말")),
-    ("Café\u0301s — naïve running", ("caf\u00e9\u0301s", "naïve", "run")),
-    ("cafe\u0301", ("café",)),
-    ("Привет, мир", ("привет", "мир")),
-    ("हिन्दी", ("हिन्दी",)),
-    ("snake_case 3.5", ("snake", "case", "3", "5")),
-    ("1️⃣ ❤️ 葛\U000e0100", ("1", "葛")),
-    ("。！ \n", ()),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("模型A works well!", ("模", "型", "a", "work", "well")),
+        ("ＡＢＣ１２，好", ("abc12", "好")),
+        ("カタカナとひらがな", tuple("カタカナとひらがな")),
+        ("한국어 말", ("한", "국", "어", "말")),
+        ("Café\u0301s — naïve running", ("caf\u00e9\u0301s", "naïve", "run")),
+        ("cafe\u0301", ("café",)),
+        ("Привет, мир", ("привет", "мир")),
+        ("हिन्दी", ("हिन्दी",)),
+        ("snake_case 3.5", ("snake", "case", "3", "5")),
+        ("1️⃣ ❤️ 葛\U000e0100", ("1", "葛")),
+        ("。！ \n", ()),
+    ],
+)
 def test_tokens(text: str, expected: tuple[str, ...]) -> None:
     assert tokens(text) == expected
 
@@ -110,10 +116,20 @@ def test_several_references_mean_or_best() -> None:
     assert value("exact_match", row("c d", "x", "c d")) == value("f1", row("c d", "x", "c d")) == 1
 
 
-@pytest.mark.parametrize(("said", "wanted", "expected"), [
-    ("+", "+", 1), ("+", "-", 0), ("the", "a", 0), ("", "the", 0), ("3.5 公里", "3.5公里", 1), ("35公里", "3.5公里", 0),
-    ("don't", "dont", 1), ("“Paris”", "paris", 1), ("《红楼梦》", "红楼梦", 1),
-])
+@pytest.mark.parametrize(
+    ("said", "wanted", "expected"),
+    [
+        ("+", "+", 1),
+        ("+", "-", 0),
+        ("the", "a", 0),
+        ("", "the", 0),
+        ("3.5 公里", "3.5公里", 1),
+        ("35公里", "3.5公里", 0),
+        ("don't", "dont", 1),
+        ("“Paris”", "paris", 1),
+        ("《红楼梦》", "红楼梦", 1),
+    ],
+)
 def test_exact_match_where_little_is_left(said: str, wanted: str, expected: float) -> None:
     assert METRICS["exact_match"]().pair(said, wanted) == expected
 

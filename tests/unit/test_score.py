@@ -29,8 +29,10 @@ def flips(share: float, count: int = 400, seed: int = 0) -> list[Prediction]:
 
 def test_mean_is_over_rows_and_values_are_per_group() -> None:
     given = [
-        Prediction("1", "x", "a", ("a",), 0, 0.0), Prediction("2", "y", "a", ("b",), 0, 0.0),
-        Prediction("3", "x", "a", ("a",), 0, 0.0), Prediction("4", "x", "b", ("a",), 0, 0.0),
+        Prediction("1", "x", "a", ("a",), 0, 0.0),
+        Prediction("2", "y", "a", ("b",), 0, 0.0),
+        Prediction("3", "x", "a", ("a",), 0, 0.0),
+        Prediction("4", "x", "b", ("a",), 0, 0.0),
     ]
     score = scores(given, ["accuracy"])[0]
     assert (score.mean, score.n, score.values) == (0.5, 2, (2 / 3, 0.0))
@@ -193,18 +195,21 @@ def test_outputs_are_read_with_their_groups(table: Path) -> None:
     assert [p.group for p in read_outputs(table, "text", ["one"])["one"]] == ["0", "1", "2", "3"]
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"references": "txt"}, r"no column 'txt'.*\n.*text, one, two, doc"),
-    ({"outputs": ["one", "three"]}, "no column 'three'"),
-    ({"group": "dok"}, "no column 'dok'"),
-    ({"group_rows": 3}, "4 rows do not make groups of 3"),
-    ({"group_rows": 0}, "groups of 0"),
-    ({"group": "doc", "group_rows": 2}, "grouped by column 'doc' and by 2 rows"),
-    ({"group": "two"}, "Row 3 has no 'two'"),
-    ({"outputs": ["one", "one"]}, r"\['one', 'one'\]"),
-    ({"outputs": []}, "outputs are"),
-    ({"references": "one"}, "Row 2 has no reference"),
-])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"references": "txt"}, r"no column 'txt'.*\n.*text, one, two, doc"),
+        ({"outputs": ["one", "three"]}, "no column 'three'"),
+        ({"group": "dok"}, "no column 'dok'"),
+        ({"group_rows": 3}, "4 rows do not make groups of 3"),
+        ({"group_rows": 0}, "groups of 0"),
+        ({"group": "doc", "group_rows": 2}, "grouped by column 'doc' and by 2 rows"),
+        ({"group": "two"}, "Row 3 has no 'two'"),
+        ({"outputs": ["one", "one"]}, r"\['one', 'one'\]"),
+        ({"outputs": []}, "outputs are"),
+        ({"references": "one"}, "Row 2 has no reference"),
+    ],
+)
 def test_what_outputs_refuse(table: Path, settings: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_outputs(table, **{"references": "text", "outputs": ["one", "two"], **settings})  # type: ignore[arg-type]
@@ -235,7 +240,8 @@ def test_a_file_is_scored_in_the_shape_of_results(table: Path) -> None:
     assert set(found["trials"][0]["metrics"]["rouge1"]) == {"mean", "low", "high", "n"}
     assert found["trials"][0]["caveats"] == ["1 of 4 outputs are empty and were scored as such"]
     assert [(v["metric"], v["a"], v["b"]) for v in found["verdicts"]] == [
-        ("rouge1", "one", "two"), ("exact_match", "one", "two"),
+        ("rouge1", "one", "two"),
+        ("exact_match", "one", "two"),
     ]
     assert set(found["verdicts"][0]["sentence"]) == {"en", "zh"}
     assert found["study"]["data"]["groups"] == 2 and found["study"]["primary"] == "rouge1"

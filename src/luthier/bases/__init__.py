@@ -35,10 +35,15 @@ def facts() -> list[dict[str, Any]]:
         place = folder(name)
         config = json.loads((place / "config.json").read_text(encoding="utf-8"))
         kind = "seq2seq" if config.get("is_encoder_decoder") else "causal" if "CausalLM" in str(config) else "encoder"
-        found.append({
-            "name": name, "path": str(place), "kind": kind, "parameters": _parameters(place / "model.safetensors"),
-            "bytes": sum(p.stat().st_size for p in place.iterdir() if p.is_file()),
-        })
+        found.append(
+            {
+                "name": name,
+                "path": str(place),
+                "kind": kind,
+                "parameters": _parameters(place / "model.safetensors"),
+                "bytes": sum(p.stat().st_size for p in place.iterdir() if p.is_file()),
+            }
+        )
     return found
 
 

@@ -16,13 +16,60 @@ from .corpus import Document
 from .text_tasks import Pair, ask
 
 NAMES = (
-    "Amy", "Ben", "Carol", "David", "Emma", "Frank", "Grace", "Henry", "Irene", "Jack", "Karen",
-    "Leo", "Mary", "Nick", "Olivia", "Paul", "Rose", "Sam", "Tina", "Victor", "Wendy", "Alex",
-    "Bella", "Chris", "Diana", "Eric", "Fiona", "George", "Helen", "Ian", "Julia", "Kevin", "Lucy",
-    "Mark", "Nancy", "Oscar", "Peter", "Rachel", "Steven", "Tom",
+    "Amy",
+    "Ben",
+    "Carol",
+    "David",
+    "Emma",
+    "Frank",
+    "Grace",
+    "Henry",
+    "Irene",
+    "Jack",
+    "Karen",
+    "Leo",
+    "Mary",
+    "Nick",
+    "Olivia",
+    "Paul",
+    "Rose",
+    "Sam",
+    "Tina",
+    "Victor",
+    "Wendy",
+    "Alex",
+    "Bella",
+    "Chris",
+    "Diana",
+    "Eric",
+    "Fiona",
+    "George",
+    "Helen",
+    "Ian",
+    "Julia",
+    "Kevin",
+    "Lucy",
+    "Mark",
+    "Nancy",
+    "Oscar",
+    "Peter",
+    "Rachel",
+    "Steven",
+    "Tom",
 )
 CHINESE_NAMES = (
-    "小明", "小红", "李华", "王芳", "张伟", "刘洋", "陈静", "赵强", "周杰", "吴敏", "孙丽", "林涛",
+    "小明",
+    "小红",
+    "李华",
+    "王芳",
+    "张伟",
+    "刘洋",
+    "陈静",
+    "赵强",
+    "周杰",
+    "吴敏",
+    "孙丽",
+    "林涛",
 )
 
 ENGLISH_LIMIT = 950
@@ -168,10 +215,7 @@ def summary_made(document: Document, rng: random.Random) -> Pair | None:
     chosen = salient(dialogue, document.lang, rng.choice((1, 2, 2, 3)))
     if not chosen:
         return None
-    parts = [
-        told(dialogue[at], speakers[1 - speakers.index(dialogue[at].speaker)], document.lang)
-        for at in chosen
-    ]
+    parts = [told(dialogue[at], speakers[1 - speakers.index(dialogue[at].speaker)], document.lang) for at in chosen]
     return _asked(dialogue, (" " if document.lang == "en" else "").join(parts), document.lang, rng)
 
 

@@ -96,9 +96,7 @@ def hide_spans(tokens: Sequence[int], rng: random.Random) -> Example:
     return [*given, *tokens[at:], END], [*hidden, END]
 
 
-def span_examples(
-    documents: Sequence[Document], tokenizer: Tokenizer, count: int, rng: random.Random
-) -> list[Example]:
+def span_examples(documents: Sequence[Document], tokenizer: Tokenizer, count: int, rng: random.Random) -> list[Example]:
     """Corrupted passages of varied length, drawn from documents at random."""
     examples: list[Example] = []
     lengths = [len(one.text) for one in documents]
@@ -125,9 +123,7 @@ def _pairs(documents: Sequence[Document], tasks: Sequence, rng: random.Random) -
             yield pair
 
 
-def task_examples(
-    pairs: Iterator[Pair], tokenizer: Tokenizer, count: int, rng: random.Random
-) -> list[Example]:
+def task_examples(pairs: Iterator[Pair], tokenizer: Tokenizer, count: int, rng: random.Random) -> list[Example]:
     """Encode pairs; what is too long is cut in the target or left out in the input."""
     examples: list[Example] = []
     while len(examples) < count:

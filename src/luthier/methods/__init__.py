@@ -19,11 +19,39 @@ from .prompt import PromptTuning
 from .ptuning import PTuning
 from .zero_shot import ZeroShot
 
-METHODS = shelf("methods", (
-    ZeroShot, FewShot, Full, LoRA, DoRA, IA3, BitFit, PromptTuning, PTuning, PrefixTuning, Bottleneck, LayerNorm, Peft,
-))
+METHODS = shelf(
+    "methods",
+    (
+        ZeroShot,
+        FewShot,
+        Full,
+        LoRA,
+        DoRA,
+        IA3,
+        BitFit,
+        PromptTuning,
+        PTuning,
+        PrefixTuning,
+        Bottleneck,
+        LayerNorm,
+        Peft,
+    ),
+)
 
 __all__ = [
-    "METHODS", "BitFit", "Bottleneck", "DoRA", "FewShot", "Full", "IA3", "LayerNorm", "LoRA", "Method", "PTuning", "Peft",
-    "PrefixTuning", "PromptTuning", "ZeroShot",
+    "METHODS",
+    "BitFit",
+    "Bottleneck",
+    "DoRA",
+    "FewShot",
+    "Full",
+    "IA3",
+    "LayerNorm",
+    "LoRA",
+    "Method",
+    "PTuning",
+    "Peft",
+    "PrefixTuning",
+    "PromptTuning",
+    "ZeroShot",
 ]

@@ -52,8 +52,11 @@ class BitFit(Method):
         if self.everywhere:
             sites |= {site.path: site for site in backbone.sites("all")}
         if not sites:
-            raise Refused(f"{backbone.name} has no biases, so bitfit would train nothing.", "bitfit(everywhere=True)",
-                          "write bitfit(everywhere=True) to give every projection one")
+            raise Refused(
+                f"{backbone.name} has no biases, so bitfit would train nothing.",
+                "bitfit(everywhere=True)",
+                "write bitfit(everywhere=True) to give every projection one",
+            )
         return Delta({site: Offset(site) for site in sites.values()})
 
 

@@ -81,8 +81,10 @@ class IA3(Method):
             return None
         out_names, in_names = target_modules(backbone, outputs, inputs)
         return {
-            "peft_type": "IA3", "task_type": TASK_TYPES[backbone.kind],
-            "target_modules": [*out_names, *in_names], "feedforward_modules": in_names,
+            "peft_type": "IA3",
+            "task_type": TASK_TYPES[backbone.kind],
+            "target_modules": [*out_names, *in_names],
+            "feedforward_modules": in_names,
             "fan_in_fan_out": backbone.model.config.model_type == "gpt2",
         }
 

@@ -53,8 +53,17 @@ class LoRA(Method):
     """
 
     word: ClassVar[str] = "lora"
-    aliases = {"r": "rank", "lora_r": "rank", "lora_rank": "rank", "lora_alpha": "alpha", "lora_dropout": "dropout",
-               "target_modules": "targets", "lora_target": "targets", "use_rslora": "rslora", "lr": "learning_rate"}
+    aliases = {
+        "r": "rank",
+        "lora_r": "rank",
+        "lora_rank": "rank",
+        "lora_alpha": "alpha",
+        "lora_dropout": "dropout",
+        "target_modules": "targets",
+        "lora_target": "targets",
+        "use_rslora": "rslora",
+        "lr": "learning_rate",
+    }
     rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
     rank: int = field(default=8, metadata={"shown": True})
     alpha: float | None = None
@@ -81,10 +90,16 @@ class LoRA(Method):
         if any(site.part for site in sites):
             return None  # PEFT has no low-rank change of a slice
         return {
-            "peft_type": "LORA", "task_type": TASK_TYPES[backbone.kind], "r": self.rank,
-            "lora_alpha": self.rank if self.alpha is None else self.alpha, "lora_dropout": self.dropout,
-            "target_modules": target_modules(backbone, sites)[0], "bias": "none", "use_rslora": self.rslora,
-            "fan_in_fan_out": backbone.model.config.model_type == "gpt2", "use_dora": False,
+            "peft_type": "LORA",
+            "task_type": TASK_TYPES[backbone.kind],
+            "r": self.rank,
+            "lora_alpha": self.rank if self.alpha is None else self.alpha,
+            "lora_dropout": self.dropout,
+            "target_modules": target_modules(backbone, sites)[0],
+            "bias": "none",
+            "use_rslora": self.rslora,
+            "fan_in_fan_out": backbone.model.config.model_type == "gpt2",
+            "use_dora": False,
         }
 
     @classmethod
@@ -92,8 +107,12 @@ class LoRA(Method):
         if config["peft_type"] != "LORA" or bool(config.get("use_dora")) != (cls.word == "dora"):
             return None
         unsupported(config, "alpha_pattern", "rank_pattern", "layers_pattern", "layer_replication", "use_qalora")
-        settings = {"rank": config["r"], "alpha": float(config["lora_alpha"]), "dropout": config.get("lora_dropout", 0.0),
-                    "targets": targets_of(config["target_modules"], backbone)}
+        settings = {
+            "rank": config["r"],
+            "alpha": float(config["lora_alpha"]),
+            "dropout": config.get("lora_dropout", 0.0),
+            "targets": targets_of(config["target_modules"], backbone),
+        }
         if cls.word == "lora":
             settings["rslora"] = bool(config.get("use_rslora"))
         return cls(**settings)

@@ -29,7 +29,8 @@ class Method:
     published_rate: ClassVar[float] = 1e-3
     """What publications use at about 250 M parameters, the size of most of them."""
     growth: ClassVar[float] = 1 / 3
-    """Smaller backbones bear larger rates: the default is `published_rate` · (250 M / parameters)^growth."""
+    """Smaller backbones bear larger rates: the default is `published_rate` · (250 M / parameters)^growth, where
+    fewer than 4 M parameters, the smallest size it was tried on, count as 4 M."""
 
     def delta(self, backbone: Backbone) -> Delta:
         """A fresh delta, drawn from torch's global generator (the caller seeds it).
@@ -42,7 +43,9 @@ class Method:
     def rate(self, backbone: Backbone) -> float:
         """The peak learning rate of this method on this backbone: the one that was set, else the card's default."""
         chosen = getattr(self, "learning_rate", None)
-        return self.published_rate * (250e6 / backbone.parameters) ** self.growth if chosen is None else chosen
+        return (
+            self.published_rate * (250e6 / max(backbone.parameters, 4e6)) ** self.growth if chosen is None else chosen
+        )
 
     def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
         """This method in the words of a PEFT `adapter_config.json`, or None where PEFT has no such method."""
@@ -59,14 +62,18 @@ def at_least(method: Method, least: float, *names: str) -> None:
     for name in names:
         value = getattr(method, name)
         if value < least:
-            raise SpellingError(f"{method.word}: {name}={value} is too small.", f"{least} or more", f"set {name} to at least {least}")
+            raise SpellingError(
+                f"{method.word}: {name}={value} is too small.", f"{least} or more", f"set {name} to at least {least}"
+            )
 
 
 def rate_in_range(method: Method) -> None:
     """Refuse a learning rate that cannot train."""
-    rate = getattr(method, "learning_rate")
+    rate = method.learning_rate
     if rate is not None and not 0 < rate < 100:
-        raise SpellingError(f"{method.word}: learning_rate={rate} cannot train.", "above 0 and below 100", f"try {method.rates[0]}")
+        raise SpellingError(
+            f"{method.word}: learning_rate={rate} cannot train.", "above 0 and below 100", f"try {method.rates[0]}"
+        )
 
 
 def target_modules(backbone: Backbone, *groups: Sequence[Site]) -> list[list[str]]:
@@ -75,7 +82,9 @@ def target_modules(backbone: Backbone, *groups: Sequence[Site]) -> list[list[str
     paths = [[site.path for site in group] for group in groups]
     short = [sorted({path.rsplit(".", 1)[-1] for path in group}) for group in paths]
     modules = [name for name, _ in backbone.model.named_modules()]
-    enough = all({m for m in modules if m.rsplit(".", 1)[-1] in names} == set(group) for names, group in zip(short, paths))
+    enough = all(
+        {m for m in modules if m.rsplit(".", 1)[-1] in names} == set(group) for names, group in zip(short, paths)
+    )
     return short if enough else paths
 
 
@@ -85,6 +94,7 @@ def targets_of(modules: Sequence[str] | str, backbone: Backbone) -> str:
     Raises:
         Refused: none of them is a projection of this backbone.
     """
+
     def named(path: str) -> bool:
         if isinstance(modules, str):
             return re.fullmatch(modules, path) is not None
@@ -92,8 +102,11 @@ def targets_of(modules: Sequence[str] | str, backbone: Backbone) -> str:
 
     roles = [role for role in backbone.family.roles if any(named(site.path) for site in backbone.role_sites(role))]
     if not roles:
-        raise Refused(f"The adapter's modules {modules!r} are no projections of {backbone.name}.", ", ".join(backbone.roles()),
-                      "check which backbone it was trained on")
+        raise Refused(
+            f"The adapter's modules {modules!r} are no projections of {backbone.name}.",
+            ", ".join(backbone.roles()),
+            "check which backbone it was trained on",
+        )
     return ",".join(roles)
 
 
@@ -105,7 +118,9 @@ def unsupported(config: Mapping[str, Any], *settings: str) -> None:
     """
     for name in settings:
         if config.get(name):
-            raise Refused(f"The adapter uses {name}={config[name]!r}.", "adapters without it", "use peft itself for this one")
+            raise Refused(
+                f"The adapter uses {name}={config[name]!r}.", "adapters without it", "use peft itself for this one"
+            )
 
 
 TASK_TYPES = {"seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM", "encoder": "SEQ_CLS"}

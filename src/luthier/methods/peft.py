@@ -14,9 +14,23 @@ from ..errors import Refused, SpellingError, UserError
 from ..spell import closest
 from .method import TASK_TYPES, Method, rate_in_range
 
-OURS = {"LORA": "lora or dora", "IA3": "ia3", "PROMPT_TUNING": "prompt", "P_TUNING": "ptuning", "PREFIX_TUNING": "prefix",
-        "LN_TUNING": "layernorm"}
-NEED_THEIR_OWN_LOOP = ("ADALORA", "MULTITASK_PROMPT_TUNING", "ADAPTION_PROMPT", "CPT", "XLORA", "POLY", "TRAINABLE_TOKENS")
+OURS = {
+    "LORA": "lora or dora",
+    "IA3": "ia3",
+    "PROMPT_TUNING": "prompt",
+    "P_TUNING": "ptuning",
+    "PREFIX_TUNING": "prefix",
+    "LN_TUNING": "layernorm",
+}
+NEED_THEIR_OWN_LOOP = (
+    "ADALORA",
+    "MULTITASK_PROMPT_TUNING",
+    "ADAPTION_PROMPT",
+    "CPT",
+    "XLORA",
+    "POLY",
+    "TRAINABLE_TOKENS",
+)
 """Methods that prune during training, train no site, or replace the whole forward pass."""
 
 
@@ -58,7 +72,7 @@ class Injected(Delta):
     def load_shipped(self, tensors: Mapping[str, Tensor]) -> None:
         for (path, _), layer in zip(self.originals, self.layers):
             start = f"{path}."
-            layer.load_state_dict({n[len(start):]: t for n, t in tensors.items() if n.startswith(start)}, strict=False)
+            layer.load_state_dict({n[len(start) :]: t for n, t in tensors.items() if n.startswith(start)}, strict=False)
         if self.head is not None:
             self.head.load_state_dict({n[5:]: t for n, t in tensors.items() if n.startswith("head.")})
 
@@ -99,10 +113,15 @@ class Peft(Method):
     def __post_init__(self) -> None:
         rate_in_range(self)
         if self.method.upper() in OURS:
-            raise SpellingError(f"peft({self.method!r}) is built in.", OURS[self.method.upper()], f"write {OURS[self.method.upper()]}")
+            raise SpellingError(
+                f"peft({self.method!r}) is built in.", OURS[self.method.upper()], f"write {OURS[self.method.upper()]}"
+            )
         if self.method.upper() in NEED_THEIR_OWN_LOOP:
-            raise Refused(f"peft({self.method!r}) needs a training loop or forward pass of its own.", "methods that act on layers",
-                          "choose another, for example peft('VERA', r=64)")
+            raise Refused(
+                f"peft({self.method!r}) needs a training loop or forward pass of its own.",
+                "methods that act on layers",
+                "choose another, for example peft('VERA', r=64)",
+            )
 
     def __repr__(self) -> str:
         words = [repr(self.method), *(f"{k}={v!r}" for k, v in self.settings)]
@@ -117,18 +136,28 @@ class Peft(Method):
         try:
             from peft import PEFT_TYPE_TO_CONFIG_MAPPING
         except ImportError as fault:
-            raise UserError("peft(…) needs the peft library.", "pip install 'luthier[peft]'", "install it, or choose a built-in method") from fault
+            raise UserError(
+                "peft(…) needs the peft library.",
+                "pip install 'luthier[peft]'",
+                "install it, or choose a built-in method",
+            ) from fault
         known = {str(k.value): v for k, v in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
         if self.method.upper() not in known:
-            raise SpellingError(f"peft has no method {self.method!r}.", ", ".join(sorted(known)), closest(self.method.upper(), known))
+            raise SpellingError(
+                f"peft has no method {self.method!r}.", ", ".join(sorted(known)), closest(self.method.upper(), known)
+            )
         settings = dict(self.settings)
-        settings.setdefault("target_modules", sorted({s.path.rsplit(".", 1)[-1] for s in backbone.sites(default_targets(backbone))}))
+        settings.setdefault(
+            "target_modules", sorted({s.path.rsplit(".", 1)[-1] for s in backbone.sites(default_targets(backbone))})
+        )
         if backbone.model.config.model_type == "gpt2" and hasattr(known[self.method.upper()], "fan_in_fan_out"):
             settings.setdefault("fan_in_fan_out", True)  # its projections are stored transposed
         try:
             return known[self.method.upper()](task_type=TASK_TYPES[backbone.kind], **settings)
         except (TypeError, ValueError) as fault:
-            raise SpellingError(f"{self!r}: {fault}", "the settings of peft's own config", "see peft's documentation") from fault
+            raise SpellingError(
+                f"{self!r}: {fault}", "the settings of peft's own config", "see peft's documentation"
+            ) from fault
 
 
 def default_targets(backbone: Backbone) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -12,7 +11,8 @@ from torch import Tensor, nn
 
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Rows, Site, attach
-from ..ops.attention import Prefix, with_prefix
+from ..ops.attention import Prefix
+from ..ops.prefixed_cache import PrefixedCache
 from ..spell import spelled
 from .method import TASK_TYPES, Method, at_least, rate_in_range
 
@@ -34,42 +34,15 @@ class KeysAndValuesThroughCache(KeysAndValues):
 
     def arguments(self, keywords: dict[str, Any], rows: Rows) -> dict[str, Any]:
         inner = keywords.get("layer_past")
-        before = inner if isinstance(inner, _Prefixed) else _Prefixed(inner, keywords["alibi"], keywords["attention_mask"])
-        cache = _Prefixed(before.cache, before.alibi, before.mask, (*before.prefixes, Prefix(rows, self.key, self.value)))
+        before = (
+            inner
+            if isinstance(inner, PrefixedCache)
+            else PrefixedCache(inner, keywords["alibi"], keywords["attention_mask"])
+        )
+        cache = PrefixedCache(
+            before.cache, before.alibi, before.mask, (*before.prefixes, Prefix(rows, self.key, self.value))
+        )
         return keywords | {"layer_past": cache, **cache.wider()}
-
-
-class _Prefixed:
-    """A cache whose keys and values start with the prefixes, and the ALiBi bias and mask that fit them."""
-
-    def __init__(self, cache: Any, alibi: Tensor, mask: Tensor, prefixes: tuple[Prefix, ...] = ()) -> None:
-        self.cache, self.alibi, self.mask, self.prefixes = cache, alibi, mask, prefixes
-
-    def update(self, key: Tensor, value: Tensor, *where: Any) -> tuple[Tensor, Tensor]:
-        if self.cache is not None:
-            key, value = self.cache.update(key, value, *where)
-        key, value, _ = with_prefix(key, value, None, list(self.prefixes), 1)
-        return key, value
-
-    def wider(self) -> dict[str, Tensor]:
-        rows, _, queries, keys = self.mask.shape
-        heads = self.alibi.shape[0] // rows
-        bare = self.mask.new_zeros(rows, heads, keys, 1)
-        _, _, mask = with_prefix(bare, bare, self.mask, [p._replace(key_GnD=p.key_GnD[..., :1].detach(), value_GnD=p.value_GnD[..., :1].detach()) for p in self.prefixes], queries)
-        n = mask.shape[-1] - keys
-        # The prefix stands at positions −n … −1: only differences of positions matter to softmax.
-        columns_H1n = slopes(heads).to(self.alibi)[:, None, None] * torch.arange(-n, 0, device=self.alibi.device)
-        alibi = torch.cat([columns_H1n.to(self.alibi.dtype).repeat(rows, 1, 1), self.alibi], dim=-1)
-        return {"alibi": alibi, "attention_mask": mask}
-
-
-def slopes(heads: int) -> Tensor:
-    """ALiBi's slope per head (Press et al. 2022, arXiv:2108.12409, §3): 2^(−8i/heads), doubled steps off powers of 2."""
-    power = 2 ** math.floor(math.log2(heads))
-    start = 2.0 ** (-8.0 / power)
-    first = [start ** (i + 1) for i in range(power)]
-    half = 2.0 ** (-4.0 / power)
-    return torch.tensor(first + [half ** (2 * i + 1) for i in range(heads - power)])
 
 
 @spelled
@@ -112,9 +85,15 @@ class PrefixTuning(Method):
         config = backbone.model.config
         _, heads, width = backbone.attentions()[0]
         return {
-            "peft_type": "PREFIX_TUNING", "task_type": TASK_TYPES[backbone.kind], "num_virtual_tokens": self.tokens,
-            "token_dim": heads * width, "num_transformer_submodules": 1, "num_layers": config.num_hidden_layers,
-            "num_attention_heads": heads, "encoder_hidden_size": heads * width, "prefix_projection": False,
+            "peft_type": "PREFIX_TUNING",
+            "task_type": TASK_TYPES[backbone.kind],
+            "num_virtual_tokens": self.tokens,
+            "token_dim": heads * width,
+            "num_transformer_submodules": 1,
+            "num_layers": config.num_hidden_layers,
+            "num_attention_heads": heads,
+            "encoder_hidden_size": heads * width,
+            "prefix_projection": False,
         }
 
     @classmethod

@@ -88,7 +88,9 @@ def first_rows(backbone: Backbone, tokens: int, start: str) -> Tensor:
     if start == "random":
         return torch.randn(tokens, width) * module.weight.float().std().cpu()
     with torch.no_grad():
-        return module(torch.randint(0, min(count, len(backbone.tokenizer)), (tokens,), device=module.weight.device)).float()
+        return module(
+            torch.randint(0, min(count, len(backbone.tokenizer)), (tokens,), device=module.weight.device)
+        ).float()
 
 
 def prompt_config(kind: str, tokens: int, backbone: Backbone) -> dict[str, Any] | None:
@@ -97,7 +99,11 @@ def prompt_config(kind: str, tokens: int, backbone: Backbone) -> dict[str, Any] 
         return None
     config, stacks = backbone.model.config, 2 if backbone.kind == "seq2seq" else 1
     return {
-        "peft_type": kind, "task_type": TASK_TYPES[backbone.kind], "num_virtual_tokens": tokens,
-        "token_dim": config.hidden_size, "num_transformer_submodules": stacks, "num_layers": config.num_hidden_layers,
+        "peft_type": kind,
+        "task_type": TASK_TYPES[backbone.kind],
+        "num_virtual_tokens": tokens,
+        "token_dim": config.hidden_size,
+        "num_transformer_submodules": stacks,
+        "num_layers": config.num_hidden_layers,
         "num_attention_heads": config.num_attention_heads,
     }

@@ -69,7 +69,10 @@ class PTuning(Method):
 
     def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
         config = prompt_config("P_TUNING", self.tokens, backbone)
-        return config and config | {"encoder_hidden_size": self.hidden or config["token_dim"], "encoder_reparameterization_type": "MLP"}
+        return config and config | {
+            "encoder_hidden_size": self.hidden or config["token_dim"],
+            "encoder_reparameterization_type": "MLP",
+        }
 
     @classmethod
     def from_adapter(cls, config: Mapping[str, Any], backbone: Backbone) -> Method | None:

@@ -12,6 +12,17 @@ from .rouge import Rouge1, Rouge2, RougeL, RougeLsum
 METRICS = shelf("metrics", (Rouge1, Rouge2, RougeL, RougeLsum, ExactMatch, F1, Accuracy, MacroF1, Mcc))
 
 __all__ = [
-    "F1", "METRICS", "Accuracy", "Array", "ExactMatch", "MacroF1", "Mcc", "Metric", "Rouge1", "Rouge2", "RougeL",
-    "RougeLsum", "RowMetric",
+    "F1",
+    "METRICS",
+    "Accuracy",
+    "Array",
+    "ExactMatch",
+    "MacroF1",
+    "Mcc",
+    "Metric",
+    "Rouge1",
+    "Rouge2",
+    "RougeL",
+    "RougeLsum",
+    "RowMetric",
 ]

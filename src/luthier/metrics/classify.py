@@ -48,7 +48,8 @@ class LabelCounts:
         labels = sorted({_label(p) for p in predictions})
         if len(labels) > MOST_LABELS:
             raise DataError(
-                f"The references are {len(labels):,} different texts.", f"up to {MOST_LABELS:,} labels",
+                f"The references are {len(labels):,} different texts.",
+                f"up to {MOST_LABELS:,} labels",
                 "score free text with rouge, or short answers with exact_match and f1",
             )
         place = {label: i for i, label in enumerate(labels)}
@@ -119,6 +120,7 @@ def _need_one_label(predictions: Sequence[Prediction]) -> None:
     for p in predictions:
         if len(p.references) > 1:
             raise DataError(
-                f"Row {p.id!r} has {len(p.references)} references.", "exactly one label a row",
+                f"Row {p.id!r} has {len(p.references)} references.",
+                "exactly one label a row",
                 "score texts with several references with rouge, exact_match or f1",
             )

@@ -68,9 +68,9 @@ def with_prefix(
     columns_B11n = key.new_full((key.shape[0], 1, 1, n), closed)
     for rows, key_GnD, value_GnD in prefixes:
         mine, width = slice(None) if rows is None else rows, key_GnD.shape[1]
-        keys_BGnD[mine, :, n - width:] = key_GnD.to(key.dtype)
-        values_BGnD[mine, :, n - width:] = value_GnD.to(value.dtype)
-        columns_B11n[mine, :, :, n - width:] = 0.0
+        keys_BGnD[mine, :, n - width :] = key_GnD.to(key.dtype)
+        values_BGnD[mine, :, n - width :] = value_GnD.to(value.dtype)
+        columns_B11n[mine, :, :, n - width :] = 0.0
     if mask is None:
         mask = key.new_zeros(key.shape[0], 1, queries, key.shape[2])
     wide = columns_B11n.expand(-1, mask.shape[1], mask.shape[2], -1)

@@ -41,7 +41,8 @@ def both(key: str, **values: Any) -> Markup:
     """The phrase in both languages for HTML, of which the page shows one; values are escaped, names set as code."""
     spans = [
         Markup('<span lang="{0}" class="{0}">{1}</span>').format(
-            language, Markup(phrase).format(**{k: _listed(v, language, _code) for k, v in values.items()}))
+            language, Markup(phrase).format(**{k: _listed(v, language, _code) for k, v in values.items()})
+        )
         for language, phrase in zip(LANGUAGES, words()[key])
     ]
     return Markup("").join(spans)
@@ -88,8 +89,9 @@ def fenced(text: Any) -> Markup:
 
 
 def _environment(**settings: Any) -> Environment:
-    environment = Environment(loader=FileSystemLoader(FOLDER), undefined=ChainableUndefined, trim_blocks=True,
-                              lstrip_blocks=True, **settings)
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER), undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True, **settings
+    )
     environment.globals.update(both=both, say=say, humane=humane, fenced=fenced, badge=glyphs.badge)
     return environment
 

@@ -149,8 +149,14 @@ class _Cutter:
         return text[:CHARACTERS] + " …"
 
 
-def _row(id: str, pairs: list[tuple[Said, Prediction]], example: Example | None, prompt: str,
-         picks: Mapping[str, int], cut: _Cutter) -> Row:
+def _row(
+    id: str,
+    pairs: list[tuple[Said, Prediction]],
+    example: Example | None,
+    prompt: str,
+    picks: Mapping[str, int],
+    cut: _Cutter,
+) -> Row:
     fields = {k: cut(str(v)) for k, v in shown_fields(example.fields, prompt).items()} if example else {}
     references = tuple(cut(r) for r in pairs[0][1].references)
     voices: dict[str, list[Voice]] = {}

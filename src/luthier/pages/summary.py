@@ -69,8 +69,19 @@ def entries(results: Results) -> list[Entry]:
         status = str(t.get("status", "done"))
         reason = str(t.get("error") or "") or ("" if status == "done" else say("no_reason"))
         facts = t if status == "done" else {k: v or None for k, v in t.items()}  # an unmeasured zero is no zero
-        found.append(Entry(str(t["id"]), name, method, methods.index(method), status, reason, t.get("metrics") or {},
-                           [str(c) for c in t.get("caveats") or ()], facts))
+        found.append(
+            Entry(
+                str(t["id"]),
+                name,
+                method,
+                methods.index(method),
+                status,
+                reason,
+                t.get("metrics") or {},
+                [str(c) for c in t.get("caveats") or ()],
+                facts,
+            )
+        )
     metric = primary(results)
     sign = 1 if metric in LOWER_IS_BETTER else -1
 

@@ -1,0 +1,217 @@
+"""Token plan -> batches.
+
+Which rows form a batch, and in which order batches come, is a pure function of (seed, step); a resumed trial needs
+no iterator state.
+
+Shapes: B rows, S input positions, T answer positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .backbone import Backbone
+from .delta import Delta
+from .encode import Plan
+from .errors import Refused
+from .records import Budget
+
+WINDOW = 50
+"""Batches whose rows are sorted by length together: little padding, still a new mix every epoch."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one forward pass reads.
+
+    Attributes:
+        ids_BS, mask_BS: inputs, virtual ids included (negative), padding masked.
+        positions_BS: explicit positions for causal backbones, else None.
+        decoder_BT: what an encoder-decoder's decoder reads, else None.
+        wanted: positions whose next token is a label, (B, S) or (B, T); None for class heads.
+        labels_N: the labels at those positions in reading order, or the class numbers.
+        tokens: real input and label tokens.
+    """
+
+    ids_BS: Tensor
+    mask_BS: Tensor
+    positions_BS: Tensor | None
+    decoder_BT: Tensor | None
+    wanted: Tensor | None
+    labels_N: Tensor
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a delta and a backbone want their rows laid out."""
+
+    kind: str
+    pad: int
+    start: int = 0
+    """First decoder token."""
+    virtual: int = 0
+    behind_first: bool = False
+    """Virtual ids stand behind the row's first token ([CLS])."""
+    offset: int = 0
+    """First real position, behind a prefix."""
+    positions: bool = False
+    limit: int | None = None
+    """Positions the model can number."""
+
+    @classmethod
+    def of(cls, backbone: Backbone, delta: Delta) -> Layout:
+        seq2seq, causal = backbone.kind == "seq2seq", backbone.kind == "causal"
+        return cls(
+            backbone.kind,
+            backbone.tokenizer.pad_token_id,
+            backbone.decoder_start() if seq2seq else 0,
+            delta.virtual_tokens,
+            backbone.kind == "encoder" and not delta.virtual_first,
+            delta.prefix_tokens if causal else 0,
+            causal and backbone.family.positions,
+            backbone.position_limit(),
+        )
+
+    def check_room(self, longest: int) -> None:
+        """Refuse rows of `longest` tokens, virtual ones included, that would leave the numbered positions.
+
+        Raises:
+            Refused: the learned tokens and the rows together are too long.
+        """
+        needed = longest + self.offset
+        if self.limit is not None and needed > self.limit:
+            raise Refused(
+                f"{self.virtual + self.offset} learned tokens and {longest - self.virtual} of a row take {needed}.",
+                f"{self.limit} on this backbone",
+                f"lower max_input_tokens by {needed - self.limit}, or the method's tokens",
+            )
+
+    def row(self, ids: np.ndarray) -> np.ndarray:
+        """One row with its virtual ids: virtual token v has the id −(v+1)."""
+        if not self.virtual:
+            return ids
+        virtual = -np.arange(1, self.virtual + 1, dtype=ids.dtype)
+        cut = 1 if self.behind_first else 0
+        return np.concatenate([ids[:cut], virtual, ids[cut:]])
+
+
+def steps_per_epoch(rows: int, budget: Budget) -> int:
+    return max(1, -(-rows // budget.batch_size))
+
+
+def total_steps(rows: int, budget: Budget) -> int:
+    """Optimiser steps of a trial."""
+    return budget.steps or max(1, round(budget.epochs * steps_per_epoch(rows, budget)))
+
+
+def batch_rows(made: Plan, budget: Budget, seed: int, step: int) -> np.ndarray:
+    """Row numbers of optimiser step `step` (from 0)."""
+    per_epoch = steps_per_epoch(len(made), budget)
+    return _epoch(_Lengths(made.lengths), budget.batch_size, seed, step // per_epoch)[step % per_epoch]
+
+
+class _Lengths:
+    """Lengths as a key of the cache: one plan, one object id, is enough to tell plans apart within a process."""
+
+    def __init__(self, rows_2: np.ndarray) -> None:
+        self.rows_2, self._hash = rows_2, hash(rows_2.tobytes())
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Lengths) and np.array_equal(self.rows_2, other.rows_2)
+
+
+@lru_cache(maxsize=8)
+def _epoch(lengths: _Lengths, size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """The batches of one epoch: shuffled, sorted by (input, answer) length within windows, batches shuffled."""
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(lengths.rows_2))
+    batches = []
+    for start in range(0, len(order), WINDOW * size):
+        window = order[start : start + WINDOW * size]
+        ranked = window[np.lexsort((lengths.rows_2[window, 1], lengths.rows_2[window, 0]))]
+        batches += [ranked[i : i + size] for i in range(0, len(ranked), size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def micro_batches(made: Plan, rows: np.ndarray, most_tokens: int) -> list[np.ndarray]:
+    """Cut a batch into passes of at most `most_tokens` padded tokens (a single row may exceed it)."""
+    lengths = made.lengths
+    ranked = rows[np.lexsort((lengths[rows, 1], lengths[rows, 0]))]
+    passes: list[list[int]] = [[]]
+    for row in ranked:
+        widest = lengths[[*passes[-1], row]].max(0).sum() * (len(passes[-1]) + 1)
+        if passes[-1] and widest > most_tokens:
+            passes.append([])
+        passes[-1].append(int(row))
+    return [np.array(p) for p in passes]
+
+
+def collate(made: Plan, rows: Sequence[int] | np.ndarray, layout: Layout, device: torch.device | str = "cpu") -> Batch:
+    """The rows as one training batch, padded on the right."""
+    answers = [made.answers[r] for r in rows]
+    inputs = [layout.row(made.inputs[r]) for r in rows]
+    tokens = sum(len(made.inputs[r]) + len(made.answers[r]) for r in rows)
+    behind = layout.kind == "causal"  # answers stand behind inputs and use up the same positions
+    layout.check_room(max(len(i) + (len(made.answers[r]) if behind else 0) for i, r in zip(inputs, rows)))
+    if not any(len(a) for a in answers):
+        ids, mask = pad(inputs, layout.pad)
+        labels = torch.from_numpy(made.classes[np.asarray(rows)].astype(np.int64))
+        return _place(Batch(ids, mask, layout_positions(mask, layout), None, None, labels, tokens), device)
+    labels = torch.from_numpy(np.concatenate(answers).astype(np.int64))
+    if layout.kind == "seq2seq":
+        ids, mask = pad(inputs, layout.pad)
+        decoder, real = pad([np.concatenate([[layout.start], a[:-1]]) for a in answers], layout.pad)
+        return _place(Batch(ids, mask, None, decoder, real.bool(), labels, tokens), device)
+    ids, mask = pad([np.concatenate([i, a[:-1]]) for i, a in zip(inputs, answers)], layout.pad)
+    wanted = torch.zeros_like(mask, dtype=torch.bool)
+    for row, (i, a) in enumerate(zip(inputs, answers)):
+        wanted[row, len(i) - 1 : len(i) + len(a) - 1] = True
+    return _place(Batch(ids, mask, layout_positions(mask, layout), None, wanted, labels, tokens), device)
+
+
+def pad(rows: Sequence[np.ndarray], filler: int, left: bool = False) -> tuple[Tensor, Tensor]:
+    """Rows of ids -> (ids, mask), both (B, S) int64."""
+    width = max(len(r) for r in rows)
+    ids = np.full((len(rows), width), filler, np.int64)
+    mask = np.zeros((len(rows), width), np.int64)
+    for number, row in enumerate(rows):
+        place = slice(width - len(row), width) if left else slice(0, len(row))
+        ids[number, place], mask[number, place] = row, 1
+    return torch.from_numpy(ids), torch.from_numpy(mask)
+
+
+def layout_positions(mask_BS: Tensor, layout: Layout) -> Tensor | None:
+    """Positions that ignore padding and start behind a prefix; None where the model needs none."""
+    if not layout.positions:
+        return None
+    return (mask_BS.cumsum(1) - 1).clamp_min(0) + layout.offset
+
+
+def _place(batch: Batch, device: torch.device | str) -> Batch:
+    if str(device) == "cpu":
+        return batch
+    moved = {n: v.to(device) if isinstance(v, Tensor) else v for n, v in vars(batch).items()}
+    return Batch(**moved)
+
+
+def chunks(made: Plan, order: Sequence[int], size: int, most_tokens: int) -> Iterator[list[int]]:
+    """Groups of rows for prediction, in the given order: at most `size` rows and `most_tokens` padded inputs."""
+    group: list[int] = []
+    for row in order:
+        widest = max(len(made.inputs[r]) for r in [*group, row])
+        if group and (len(group) == size or widest * (len(group) + 1) > most_tokens):
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group

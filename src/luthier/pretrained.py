@@ -1,0 +1,159 @@
+"""Opening pretrained folders: the only file that imports `transformers`.
+
+Weights come from safetensors or not at all, and code that lies beside a model never runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import eager_mask
+
+from . import bases
+from .errors import UserError
+from .ops.attention import attention
+from .spell import closest
+
+INTERFACE = "luthier"
+RUNS_CODE = ("auto_map", "_attn_implementation_internal", "custom_pipelines")
+"""Keys of a config that can make a loader import code that lies beside the weights."""
+
+
+def _mask(*args: Any, **keywords: Any) -> Tensor:
+    # An explicit mask always: a prefix adds open columns to it, and a skipped mask would silently mean "causal".
+    return eager_mask(*args, **(keywords | {"allow_is_bidirectional_skip": False}))
+
+
+transformers.utils.logging.disable_progress_bar()  # our own bars are on the same stream
+AttentionInterface.register(INTERFACE, attention)
+AttentionMaskInterface.register(INTERFACE, _mask)
+
+
+def find(name: str) -> str:
+    """A built-in name or a folder -> its path; anything that looks like a hub id stays as it is.
+
+    Raises:
+        UserError: a path that is not there, a folder without a config, pickled weights only.
+    """
+    if name in bases.names():
+        return str(bases.folder(name))
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise UserError(
+                f"{path} holds no config.json.", "a folder that save_pretrained wrote", "name such a folder"
+            )
+        if not any(path.glob("*.safetensors")):
+            pickles = [p.name for p in path.iterdir() if p.suffix in (".bin", ".pt", ".pth", ".ckpt", ".th")]
+            found = f"only pickled weights ({', '.join(pickles)})" if pickles else "no weights"
+            raise UserError(
+                f"{path} holds {found}.",
+                "safetensors: a pickle can run code when it is opened",
+                f"run: luthier convert {path}" if pickles else "name a folder with *.safetensors",
+            )
+        return str(path)
+    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise UserError(
+            f"There is no backbone folder {name}.",
+            f"a folder, a hub id, or built-in: {', '.join(bases.names())}",
+            closest(name, bases.names()),
+        )
+    return name
+
+
+def open_config(path: str, name: str) -> Any:
+    local = Path(path) / "config.json"
+    if local.exists():
+        raw: Mapping[str, Any] = json.loads(local.read_text(encoding="utf-8"))
+        named = [key for key in RUNS_CODE if key in raw]
+        if named:
+            raise UserError(
+                f"{local} asks to run code ({', '.join(named)}).",
+                "plain transformers architectures",
+                "remove the key if you trust the architecture it stands beside",
+            )
+    try:
+        return transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError) as fault:
+        offline = " (offline: HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
+        raise UserError(
+            f"Backbone {name!r} was not found{offline}.",
+            f"a folder, a hub id in reach, or built-in: {', '.join(bases.names())}",
+            closest(name, bases.names()) or "check the name, or download it on a machine with a network",
+        ) from fault
+
+
+def loader_of(kind: str) -> Any:
+    return {
+        "seq2seq": transformers.AutoModelForSeq2SeqLM,
+        "causal": transformers.AutoModelForCausalLM,
+        "encoder": transformers.AutoModelForPreTraining,
+    }[kind]
+
+
+def open_tokenizer(path: str) -> Any:
+    try:
+        return transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError, TypeError) as fault:
+        raise UserError(
+            f"The tokenizer of {path} cannot be loaded: {str(fault).splitlines()[0]}",
+            "tokenizer.json beside the weights",
+            "save the tokenizer into the backbone's folder",
+        ) from fault
+
+
+def open_model(path: str, config: Any, kind: str, dtype: torch.dtype) -> nn.Module:
+    try:
+        model, report = loader_of(kind).from_pretrained(
+            path,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation=INTERFACE,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError) as fault:
+        raise UserError(
+            f"The weights of {path} cannot be loaded: {str(fault).splitlines()[0]}",
+            "safetensors weights",
+            f"if they are pickled, run: luthier convert {path}",
+        ) from fault
+    body = [k for k in report["missing_keys"] if not k.startswith(("cls.", "lm_head.")) and "pooler" not in k]
+    if body:
+        raise UserError(
+            f"{path} lacks {len(body)} tensors of its own architecture, first {body[0]}.",
+            "a whole checkpoint",
+            "download it again",
+        )
+    if any("pooler" in k for k in report["missing_keys"]):
+        model.base_model.pooler = None  # a random pooler is no part of a pretrained model; the head brings its own
+    return model
+
+
+def sketch_model(config: Any, kind: str) -> nn.Module:
+    """The model on the meta device: shapes without weights."""
+    with torch.device("meta"):
+        model = loader_of(kind).from_config(config, attn_implementation=INTERFACE)
+        if not getattr(config, "scale_decoder_outputs", True):  # T5 1.1 and Flan-T5: the output head is no embedding
+            model.lm_head.weight = nn.Parameter(torch.empty_like(model.lm_head.weight))
+    return model
+
+
+def generation_config(**settings: Any) -> Any:
+    """The library's settings of `generate`, nothing taken from a checkpoint."""
+    return transformers.GenerationConfig(**settings)
+
+
+def use_interface(model: nn.Module) -> None:
+    for module in model.modules():
+        if hasattr(module, "config") and hasattr(module.config, "_attn_implementation"):
+            module.config._attn_implementation = INTERFACE
