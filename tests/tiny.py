@@ -50,7 +50,7 @@ def _seeded(build, config, seed: int = 0):
     return model.eval()
 
 
-def t5():
+def t5(layers: int = 2):
     return _seeded(
         hf.T5ForConditionalGeneration,
         hf.T5Config(
@@ -58,7 +58,7 @@ def t5():
             d_kv=8,
             num_heads=4,
             d_ff=48,
-            num_layers=2,
+            num_layers=layers,
             feed_forward_proj="gated-gelu",
             decoder_start_token_id=0,
             dropout_rate=0.0,
@@ -67,13 +67,13 @@ def t5():
     )
 
 
-def bart():
+def bart(layers: int = 2):
     return _seeded(
         hf.BartForConditionalGeneration,
         hf.BartConfig(
             d_model=32,
-            encoder_layers=2,
-            decoder_layers=2,
+            encoder_layers=layers,
+            decoder_layers=layers,
             encoder_attention_heads=4,
             decoder_attention_heads=4,
             encoder_ffn_dim=48,
@@ -87,12 +87,12 @@ def bart():
     )
 
 
-def bert():
+def bert(layers: int = 2):
     return _seeded(
         hf.BertForPreTraining,
         hf.BertConfig(
             hidden_size=32,
-            num_hidden_layers=2,
+            num_hidden_layers=layers,
             num_attention_heads=4,
             intermediate_size=48,
             max_position_embeddings=96,
@@ -103,12 +103,12 @@ def bert():
     )
 
 
-def roberta():
+def roberta(layers: int = 2):
     return _seeded(
         hf.RobertaForMaskedLM,
         hf.RobertaConfig(
             hidden_size=32,
-            num_hidden_layers=2,
+            num_hidden_layers=layers,
             num_attention_heads=4,
             intermediate_size=48,
             max_position_embeddings=96,
@@ -119,28 +119,35 @@ def roberta():
     )
 
 
-def gpt2():
+def gpt2(layers: int = 2):
     return _seeded(
         hf.GPT2LMHeadModel,
         hf.GPT2Config(
-            n_embd=32, n_layer=2, n_head=4, n_positions=96, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, **COMMON
+            n_embd=32,
+            n_layer=layers,
+            n_head=4,
+            n_positions=96,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+            **COMMON,
         ),
     )
 
 
-def bloom():
+def bloom(layers: int = 2):
     return _seeded(
         hf.BloomForCausalLM,
-        hf.BloomConfig(hidden_size=32, n_layer=2, n_head=4, hidden_dropout=0.0, attention_dropout=0.0, **COMMON),
+        hf.BloomConfig(hidden_size=32, n_layer=layers, n_head=4, hidden_dropout=0.0, attention_dropout=0.0, **COMMON),
     )
 
 
-def _decoder(model, config, **more):
+def _decoder(model, config, layers, **more):
     return _seeded(
         model,
         config(
             hidden_size=32,
-            num_hidden_layers=2,
+            num_hidden_layers=layers,
             num_attention_heads=4,
             num_key_value_heads=2,
             intermediate_size=48,
@@ -151,27 +158,27 @@ def _decoder(model, config, **more):
     )
 
 
-def llama():
-    return _decoder(hf.LlamaForCausalLM, hf.LlamaConfig)
+def llama(layers: int = 2):
+    return _decoder(hf.LlamaForCausalLM, hf.LlamaConfig, layers)
 
 
-def qwen2():
-    return _decoder(hf.Qwen2ForCausalLM, hf.Qwen2Config)
+def qwen2(layers: int = 2):
+    return _decoder(hf.Qwen2ForCausalLM, hf.Qwen2Config, layers)
 
 
-def qwen3():
-    return _decoder(hf.Qwen3ForCausalLM, hf.Qwen3Config, head_dim=16)
+def qwen3(layers: int = 2):
+    return _decoder(hf.Qwen3ForCausalLM, hf.Qwen3Config, layers, head_dim=16)
 
 
 LOUDER, LOUD_END = {"bart": 12.0}, {"t5": 4.0, "bart": -4.0}
 FAMILIES = {f.__name__: f for f in (t5, bart, bert, roberta, gpt2, bloom, llama, qwen2, qwen3)}
 
 
-def backbone(family: str):
+def backbone(family: str, layers: int = 2):
     """A fresh frozen backbone of a family."""
     from luthier.backbone import Backbone
 
-    model = FAMILIES[family]()
+    model = FAMILIES[family](layers)
     kind = {"t5": "seq2seq", "bart": "seq2seq", "bert": "encoder", "roberta": "encoder"}.get(family, "causal")
     return Backbone.of(model, tokenizer(kind), f"tiny-{family}")
 
@@ -206,9 +213,9 @@ TEXTS = (
 
 
 @cache
-def shared(family: str):
+def shared(family: str, layers: int = 2):
     """One frozen backbone for many tests; every test that uses it leaves it bit for bit as it was."""
-    return backbone(family)
+    return backbone(family, layers)
 
 
 def task(kind: str):

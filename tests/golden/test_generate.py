@@ -69,8 +69,14 @@ def test_greedy_is_the_librarys_greedy(family, word):
     bone.check_untouched()
 
 
-@pytest.mark.parametrize(("family", "word"), [
-    *((f, "prefix(tokens=5)") for f in GENERATING), *((f, "prompt(tokens=5)") for f in ("t5", "gpt2", "llama")), ("bloom", "lora(rank=4)")])
+SEARCHED = [
+    *((f, "prefix(tokens=5)") for f in GENERATING),
+    *((f, "prompt(tokens=5)") for f in ("t5", "gpt2", "llama")),
+    ("bloom", "lora(rank=4)"),
+]
+
+
+@pytest.mark.parametrize(("family", "word"), SEARCHED)
 def test_beams_are_the_librarys_beams(family, word):
     bone = tiny.ending(family)
     made = tiny.delta(bone, word, moved=0.1)
