@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# One thread everywhere: models here are tiny, and the number of threads decides the last bit of a sum, so a test that
+# compares bytes across processes needs the same number in each.
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

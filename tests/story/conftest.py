@@ -25,7 +25,6 @@ ENVIRONMENT = {
     "PYTHONPATH": str(SRC),
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
-    "OMP_NUM_THREADS": "1",
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
 }
 METHODS = "zero_shot, lora(rank=4), prompt(tokens=5)"
