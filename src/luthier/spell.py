@@ -55,11 +55,13 @@ def parse_list(text: str, shelf: Shelf, notes: list[str] | None = None) -> tuple
     """
     tree = _tree(f"({text},)" if text.strip() else "()", text)
     if not isinstance(tree, ast.Tuple) or not tree.elts:
-        raise SpellingError(f"No word in {text!r}.", ", ".join(sorted(shelf)), "name at least one, for example lora")
+        raise SpellingError(
+            f"No word in {text[:80]!r}.", ", ".join(sorted(shelf)), "name at least one, for example lora"
+        )
     things = tuple(_build(node, text, shelf, notes) for node in tree.elts)
     for position, thing in enumerate(things):
         if thing in things[:position]:
-            raise SpellingError(f"{thing!r} is named twice in {text!r}.", "each once", "drop one of them")
+            raise SpellingError(f"{thing!r} is named twice in {text[:80]!r}.", "each once", "drop one of them")
     return things
 
 
@@ -67,7 +69,7 @@ def parse(text: str, shelf: Shelf, notes: list[str] | None = None) -> Any:
     """One word, with or without settings -> one object. `notes` collects translated aliases."""
     things = parse_list(text, shelf, notes)
     if len(things) != 1:
-        raise SpellingError(f"{text!r} names {len(things)} things.", "one", "name one")
+        raise SpellingError(f"{text[:80]!r} names {len(things)} things.", "one", "name one")
     return things[0]
 
 
@@ -82,7 +84,7 @@ def _tree(source: str, text: str) -> ast.expr:
         return ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
         raise SpellingError(
-            f"{text!r} cannot be read.",
+            f"{text[:80]!r} cannot be read.",
             'words with settings, such as "full, lora(rank=32)"',
             "check the brackets and commas",
         ) from fault
@@ -92,12 +94,12 @@ def _build(node: ast.expr, text: str, shelf: Shelf, notes: list[str] | None) -> 
     name = node.func if isinstance(node, ast.Call) else node
     if not isinstance(name, ast.Name):
         raise SpellingError(
-            f"{ast.unparse(node)!r} in {text!r} is no word.",
+            f"{ast.unparse(node)[:80]!r} in {text[:80]!r} is no word.",
             ", ".join(sorted(shelf)),
             "write word or word(setting=value)",
         )
     if name.id not in shelf:
-        raise SpellingError(f"Nothing is called {name.id!r}.", ", ".join(sorted(shelf)), closest(name.id, shelf))
+        raise SpellingError(f"Nothing is called {name.id[:80]!r}.", ", ".join(sorted(shelf)), closest(name.id, shelf))
     cls = shelf[name.id]
     settings = _settings(node, cls, notes) if isinstance(node, ast.Call) else {}
     return cls(**settings)
