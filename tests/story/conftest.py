@@ -19,7 +19,7 @@ import pytest
 from luthier import cli, study
 from luthier.trial import Run
 
-SRC = Path(cli.__file__).resolve().parents[1]
+SRC = Path(cli.__file__).resolve().parents[2]
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": str(SRC),

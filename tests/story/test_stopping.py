@@ -31,7 +31,7 @@ with Workers(Path("cut/log.txt")) as workers:
 STUDY = f"""
 import sys
 from luthier import Budget, Study, cli
-cli.study_of = lambda options: Study("{BACKBONE}", "rows.jsonl", {METHOD!r}, {BUDGET!r}, out="cut")
+cli.compare.study_of = lambda options: Study("{BACKBONE}", "rows.jsonl", {METHOD!r}, {BUDGET!r}, out="cut")
 sys.exit(cli.main(["compare", "{BACKBONE}", "rows.jsonl", {METHOD!r}, "--resume"]))
 """
 """The whole command, with a budget that has no option: checkpoints after every step."""

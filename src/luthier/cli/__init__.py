@@ -1,0 +1,71 @@
+"""The verbs. This package only reads words and prints answers; heavy libraries load when a verb needs them.
+
+A new verb is a function in one of these files, added to the parser by its `add`; a new file of verbs is one word in
+`FILES`. Exit codes: 0 done, 1 our fault, 2 the user's input, 3 finished with failed trials, 130 interrupted
+(resumable).
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .. import __version__
+from ..errors import Damaged, UserError
+from ..machine import share_cores
+from . import compare, installation, predict, reports
+from .words import DONE, INTERRUPTED, USER_FAULT, Verb
+
+FILES = (compare, predict, reports, installation)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    options = parser().parse_args(words)
+    signal.signal(signal.SIGTERM, _interrupt)
+    share_cores()
+    try:
+        return options.verb(options)
+    except UserError as fault:
+        print(f"luthier: {fault}", file=sys.stderr)
+        return USER_FAULT
+    except Damaged as fault:
+        print(
+            f"luthier: {fault}\n  do: run the command again with --resume, or remove the damaged folder",
+            file=sys.stderr,
+        )
+        return USER_FAULT
+    except KeyboardInterrupt:
+        print("luthier: interrupted; the same command with --resume goes on where it stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away (`luthier list | head`)
+        sys.stderr.close()
+        return DONE
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every verb and option."""
+    root = argparse.ArgumentParser(
+        prog="luthier",
+        description="Compare fine-tuning methods fairly on your model, your data and your machine.",
+        epilog="Start with: luthier demo",
+    )
+    root.add_argument("--version", action="version", version=f"luthier {__version__}")
+    verbs = root.add_subparsers(metavar="VERB", required=True)
+
+    def verb(name: str, about: str, run: Verb) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=about, description=about)
+        sub.set_defaults(verb=run)
+        sub.add_argument("--json", action="store_true", help="print the result as JSON")
+        return sub
+
+    for file in FILES:
+        file.add(verb)
+    return root

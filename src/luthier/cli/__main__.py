@@ -1,0 +1,7 @@
+"""`python -m luthier.cli`, where no script is installed."""
+
+import sys
+
+from . import main
+
+sys.exit(main())
