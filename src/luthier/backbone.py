@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -220,6 +220,12 @@ class Backbone:
             for parameter in head.parameters():
                 nn.init.normal_(parameter, std=0.02) if parameter.ndim > 1 else nn.init.zeros_(parameter)
         return head.to(self.device)
+
+    def chat_ids(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Token ids of `[{"role": …, "content": …}]` in the tokenizer's chat template, up to the assistant's turn."""
+        return self.tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
 
     def decoder_start(self) -> int:
         """The token an encoder-decoder's answer starts from."""

@@ -19,6 +19,7 @@ from . import files
 from .backbone import Backbone
 from .errors import DataError, Refused
 from .records import Budget, Example, dumps
+from .tasks import Chat
 
 LABEL = -1
 """`answer` of a row whose answer is a class: the class number stands in `classes`."""
@@ -64,6 +65,8 @@ def plan(
     limit = input_limit(backbone, budget, 1 + len(shots))
     if task.kind == "label" and uses_head(backbone, task):
         return _plan_classes(backbone, task, examples, limit)
+    if isinstance(task, Chat) and backbone.tokenizer.chat_template:
+        return _plan_chats(backbone, task, examples, budget, shots)
     lead = "".join(f"{task.prompt_text(s)}{_answer(task, s.references[0])}\n\n" for s in shots)
     texts = [lead + task.prompt_text(e) for e in examples]
     encoded = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
@@ -187,6 +190,35 @@ def _answers(backbone: Backbone, texts: list[str], limit: int) -> tuple[list[np.
     rows = [distinct[t] for t in texts]
     cut = sum(len(r) > limit for r in rows)
     return [np.array(r if len(r) <= limit else [*r[: limit - 1], r[-1]], np.int32) for r in rows], cut
+
+
+def _plan_chats(
+    backbone: Backbone, task: Chat, examples: Sequence[Example], budget: Budget, shots: Sequence[Example]
+) -> Plan:
+    """Prompts in the tokenizer's chat template; a long conversation loses its oldest turns, never the system's.
+
+    Raises:
+        DataError: not even the last turn fits.
+    """
+    limit, cut, inputs = input_limit(backbone, budget, 1 + len(shots)), 0, []
+    lead = [turn for s in shots for turn in (*task.messages(s), {"role": "assistant", "content": s.references[0]})]
+    for e in examples:
+        own = task.messages(e)
+        system, said = [m for m in own if m["role"] == "system"], [m for m in own if m["role"] != "system"]
+        ids, dropped = backbone.chat_ids([*system, *lead, *said]), 0
+        while len(ids) > limit and dropped + 1 < len(said):
+            dropped += 1
+            ids = backbone.chat_ids([*system, *lead, *said[dropped:]])
+        if len(ids) > limit:
+            raise DataError(
+                f"The last turn of chat {e.id} needs {len(ids)} tokens.",
+                f"at most {limit}",
+                "shorten it or raise max_input_tokens",
+            )
+        cut += dropped > 0
+        inputs.append(np.array(ids, np.int32))
+    answers, cut_answers = _answers(backbone, [e.references[0] for e in examples], budget.max_answer_tokens)
+    return Plan(tuple(inputs), tuple(answers), np.full(len(examples), LABEL, np.int32), cut, cut_answers)
 
 
 def _plan_classes(backbone: Backbone, task: Any, examples: Sequence[Example], limit: int) -> Plan:

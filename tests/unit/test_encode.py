@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import tiny
@@ -12,6 +14,7 @@ from luthier.batches import Layout
 from luthier.delta import Delta
 from luthier.errors import DataError
 from luthier.records import Example
+from luthier.tasks.chat import Chat
 from luthier.tasks.classify import Classify
 from luthier.tasks.summarise import Summarise
 
@@ -143,3 +146,50 @@ def test_padding_is_masked_and_positions_ignore_it():
     assert batches.layout_positions(mask, laid).tolist() == [[3, 4], [3, 3]]
     assert batches.layout_positions(mask, Layout("causal", 0)) is None
     assert torch.equal(batches.pad([np.array([5, 6]), np.array([7])], 9)[0], torch.tensor([[5, 6], [7, 9]]))
+
+
+TEMPLATE = (
+    "{% for m in messages %}{{ '<s>' + m['role'][0] + ' : ' + m['content'] + '</s>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<s>a : ' }}{% endif %}"
+)
+
+
+def chat(*turns):
+    return Example("0", "0", Chat.fields(turns), ("b",))
+
+
+@pytest.fixture
+def talking():
+    """A tiny decoder whose tokenizer has a chat template."""
+    bone = tiny.backbone("llama")
+    bone.tokenizer = copy.deepcopy(bone.tokenizer)
+    bone.tokenizer.chat_template = TEMPLATE
+    return bone
+
+
+def test_a_chat_is_read_in_the_tokenizers_own_template(talking):
+    turns = (("system", "no"), ("user", "a"), ("assistant", "b"), ("user", "c"))
+    task = Chat(prompt="{turns}", answer="reply")
+    made = encode.plan(talking, task, [chat(*turns)], tiny.budget())
+    wanted = "<s> s : no </s> <s> u : a </s> <s> a : b </s> <s> u : c </s> <s> a :"
+    assert " ".join(words(talking, made.inputs[0])) == wanted
+    assert words(talking, made.answers[0]) == ["b", "</s>"]
+    whole = talking.chat_ids([*task.messages(chat(*turns))])
+    assert whole == made.inputs[0].tolist()
+
+
+def test_a_long_chat_loses_its_oldest_turns_and_is_counted(talking):
+    turns = [("system", "no"), *((role, "a b c") for _ in range(4) for role in ("user", "assistant")), ("user", "d")]
+    task, room = Chat(prompt="{turns}", answer="reply"), tiny.budget(max_input_tokens=30)
+    made = encode.plan(talking, task, [chat(*turns)], room)
+    said = " ".join(words(talking, made.inputs[0]))
+    assert said.startswith("<s> s : no </s>") and said.endswith("<s> u : d </s> <s> a :")
+    assert len(made.inputs[0]) <= 30 and made.cut_inputs == 1
+    with pytest.raises(DataError, match="last turn"):
+        encode.plan(talking, task, [chat(("user", "a " * 60))], room)
+
+
+def test_without_a_template_a_chat_is_its_lines():
+    bone = tiny.shared("llama")
+    made = encode.plan(bone, Chat(prompt="{turns} :", answer="reply"), [chat(("user", "a"))], tiny.budget())
+    assert words(bone, made.inputs[0])[-2:] == ["a", ":"]

@@ -13,6 +13,7 @@ from luthier.metrics.words import tokens
 from luthier.records import Prediction
 
 NAMES = ["rouge1", "rouge2", "rougeL", "rougeLsum", "exact_match", "f1", "accuracy", "macro_f1", "mcc"]
+NAMES += ["set_f1", "bleu", "chrf"]
 
 
 def row(said: str, *wanted: str, name: str = "7") -> Prediction:
@@ -25,7 +26,7 @@ def value(metric: str, *rows: Prediction) -> float:
 
 
 def test_the_shelf() -> None:
-    assert list(METRICS)[:9] == NAMES
+    assert {*NAMES} == {word for word, cls in METRICS.items() if cls.__module__.startswith("luthier.")}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -39,7 +40,7 @@ def test_cards_are_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_right_answers_score_one(name: str) -> None:
-    assert value(name, row("two cats", "two cats"), row("一只 狗", "一只 狗"), row("two cats", "two cats")) == 1
+    assert value(name, *[row(text, text) for text in ("two old grey cats", "一只灰色的狗", "two old grey cats")]) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -151,3 +152,17 @@ def test_saying_one_label_always() -> None:
     assert value("macro_f1", *rows) == pytest.approx(1 / 3)
     assert value("mcc", *rows) == 0
     assert value("mcc", row("b", "a"), row("a", "b")) == -1
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted", "share"),
+    [
+        ("ferry; island", "island_harbour_ferry", 0.8),
+        ("关键词，水稻", "水稻、关键词", 1.0),
+        ("Ｒｉｃｅ | rice", "rice", 1.0),
+        ("ferry line", "ferry lines", 0.0),
+        ("", "rice", 0.0),
+    ],
+)
+def test_sets_forget_order_case_and_width(said: str, wanted: str, share: float) -> None:
+    assert value("set_f1", row(said, wanted)) == pytest.approx(share)

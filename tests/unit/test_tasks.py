@@ -12,8 +12,11 @@ from luthier.records import Example
 from luthier.tasks import (
     TASKS,
     Answer,
+    Chat,
     Classify,
+    Keywords,
     Summarise,
+    Translate,
     examples,
     infer,
     input_keys,
@@ -57,6 +60,9 @@ KNOWN = [
     (rows_of("instruction", "output"), Answer, ("instruction",), "output"),
     (rows_of("system", "instruction", "input", "output"), Answer, ("system", "instruction", "input"), "output"),
     (rows_of("prompt", "completion"), Answer, ("prompt",), "completion"),
+    (rows_of("en", "zh"), Translate, ("en",), "zh"),
+    (rows_of("classical", "modern"), Translate, ("classical",), "modern"),
+    (rows_of("abstract", "keywords"), Keywords, ("abstract",), "keywords"),
     *(
         (rows_of(question, answer), Answer, (question,), answer)
         for question in ("query", "prompt", "input", "question", "problem")
@@ -147,7 +153,7 @@ def test_own_prompt_and_answer():
     with pytest.raises(DataError, match="'ch'"):
         infer(rows, prompt="{en}", answer="ch")
     with pytest.raises(DataError, match="no column is called like"):
-        infer(rows, prompt="{en}")
+        infer([{"a": "1", "b": "2"}], prompt="{a}")
 
 
 def test_what_a_row_holds_is_never_a_template():
@@ -210,15 +216,27 @@ CHAT = [
 ]  # fmt: skip
 
 
-def test_chats_answer_with_their_last_assistant_turn():
+def test_every_assistant_turn_of_a_chat_is_an_answer():
     texts = []
     for row in CHAT:
         task, notes = infer([row])
-        assert isinstance(task, Answer) and any("chats" in note for note in notes)
-        made = first(task, [row])
-        texts.append((task.prompt_text(made), made.references))
-    assert texts[0] == ("System: Be brief.\nUser: Hi\nAssistant: Hello.\nUser: Bye\nAssistant: ", ("See you.",))
-    assert texts[1:] == [("User: Hi\nAssistant: ", ("Hello.",))] * 3
+        assert isinstance(task, Chat) and any("chats" in note for note in notes)
+        made, _ = examples(task, [row], "train")
+        texts.append([(task.prompt_text(e), e.references) for e in made])
+        assert all(task.messages(e)[-1]["content"] in task.prompt_text(e) for e in made)
+        assert len({e.group for e in made}) == 1 and len({e.id for e in made}) == len(made)
+    assert texts[0] == [
+        ("System: Be brief.\nUser: Hi\nAssistant: ", ("Hello.",)),
+        ("System: Be brief.\nUser: Hi\nAssistant: Hello.\nUser: Bye\nAssistant: ", ("See you.",)),
+    ]
+    assert texts[1:] == [[("User: Hi\nAssistant: ", ("Hello.",))]] * 3
+
+
+def test_an_example_of_a_chat_can_be_made_from_turns():
+    task, _ = infer([CHAT[0]])
+    last = examples(task, [CHAT[0]], "train")[0][-1]
+    turns = [(m["role"], m["content"]) for m in task.messages(last)]
+    assert task.fields(turns) == dict(last.fields)
 
 
 def test_chats_that_cannot_be_learned_are_refused_with_their_row():
@@ -384,9 +402,16 @@ def test_real_data_from_folder_to_examples(shared_data, name):
     assert all(task.prompt_text(e).strip() for held in made.values() for e in held)
 
 
-def test_real_data_without_a_known_shape_says_so(shared_data):
+def test_a_translation_goes_either_way(shared_data):
     rows = read(shared_data / "tatoeba_en_zh").splits["test"]
-    with pytest.raises(DataError, match="en, zh"):
-        infer(rows)
-    task, _ = infer(rows, prompt="Translate into Chinese.\n\n{en}\n\n", answer="zh")
-    assert len(examples(task, rows, "test")[0]) == 1000
+    there, _ = infer(rows)
+    assert isinstance(there, Translate) and there.answer == "zh" and "into Chinese" in there.prompt
+    assert len(examples(there, rows, "test")[0]) == 1000
+    pairs = [row | {"zh": row["zh"][0]} for row in rows]
+    back, _ = infer(pairs, answer="en")
+    assert isinstance(back, Translate) and back.answer == "en" and "译成英文" in back.prompt
+
+
+def test_columns_without_a_known_shape_are_refused_with_their_names():
+    with pytest.raises(DataError, match="left, right"):
+        infer(rows_of("left", "right"))

@@ -8,13 +8,19 @@ from .classify import Accuracy, MacroF1, Mcc
 from .exact import F1, ExactMatch
 from .metric import Array, Metric, RowMetric
 from .rouge import Rouge1, Rouge2, RougeL, RougeLsum
+from .sets import SetF1
+from .translation import Bleu, ChrF
 
-METRICS = shelf("metrics", (Rouge1, Rouge2, RougeL, RougeLsum, ExactMatch, F1, Accuracy, MacroF1, Mcc))
+METRICS = shelf(
+    "metrics", (Rouge1, Rouge2, RougeL, RougeLsum, ExactMatch, F1, SetF1, Bleu, ChrF, Accuracy, MacroF1, Mcc)
+)
 
 __all__ = [
     "F1",
     "METRICS",
     "Accuracy",
+    "Bleu",
+    "ChrF",
     "Array",
     "ExactMatch",
     "MacroF1",
@@ -25,4 +31,5 @@ __all__ = [
     "RougeL",
     "RougeLsum",
     "RowMetric",
+    "SetF1",
 ]

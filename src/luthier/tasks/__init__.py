@@ -14,13 +14,16 @@ from typing import Any
 
 from ..spell import parse, shelf
 from .answer import Answer
+from .chat import Chat
 from .classify import Classify
+from .keywords import Keywords
 from .rows import examples, input_keys, with_labels
 from .settle import settle
 from .summarise import Summarise
 from .task import Task
+from .translate import Translate
 
-TASKS = shelf("tasks", (Summarise, Classify, Answer))
+TASKS = shelf("tasks", (Summarise, Classify, Answer, Translate, Keywords, Chat))
 
 
 def parse_task(text: str, notes: list[str] | None = None) -> Task:
@@ -54,9 +57,12 @@ def infer(
 __all__ = [
     "TASKS",
     "Answer",
+    "Chat",
     "Classify",
+    "Keywords",
     "Summarise",
     "Task",
+    "Translate",
     "examples",
     "infer",
     "input_keys",

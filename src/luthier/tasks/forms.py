@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .chat import REPLY, TURNS
+from .turns import REPLY, TURNS
 
 ANSWERS = ("response", "answer", "output", "target", "completion")
 
@@ -23,7 +23,7 @@ class Form:
 
 
 FORMS = (
-    Form((TURNS,), (REPLY,), "answer"),
+    Form((TURNS,), (REPLY,), "chat"),
     Form(("system?", "instruction", "input?"), ("output", *(a for a in ANSWERS if a != "output")), "answer"),
     Form(("dialogue",), ("summary",), "summarise"),
     Form(("document",), ("summary",), "summarise"),
@@ -39,6 +39,12 @@ FORMS = (
     Form(("sentence",), ("label",), "classify"),
     Form(("context?", "passage?", "question"), ("answers", *ANSWERS), "answer"),
     Form(("prompt",), ("completion", *(a for a in ANSWERS if a != "completion")), "answer"),
+    Form(("text",), ("keywords",), "keywords"),
+    Form(("abstract",), ("keywords",), "keywords"),
+    Form(("en",), ("zh",), "translate"),
+    Form(("zh",), ("en",), "translate"),
+    Form(("classical",), ("modern",), "translate"),
+    Form(("modern",), ("classical",), "translate"),
     Form(("query",), ANSWERS, "answer"),
     Form(("problem",), ANSWERS, "answer"),
     Form(("input",), ANSWERS),
@@ -50,7 +56,8 @@ MOST_LABELS = 50
 ACCEPTED = (
     "dialogue|document|article|text -> summary|highlights; "
     "premise, hypothesis | sentence1, sentence2 | question, passage | text_a, text_b | text|review|text_a|sentence -> "
-    "label; context?, passage?, question -> answers|answer; system?, instruction, input? -> output; "
+    "label; text|abstract -> keywords; en, zh | classical, modern (either way); "
+    "context?, passage?, question -> answers|answer; system?, instruction, input? -> output; "
     "query|prompt|input|question|problem -> response|answer|output|target|completion; messages; conversations"
 )
 """`FORMS` as an error message says them."""
@@ -69,7 +76,21 @@ TITLES = {
 }
 """Column -> its title in an English and in a Chinese prompt; other columns stand alone."""
 
-ENDINGS = {"summarise": ("Summary: ", "摘要："), "classify": ("Label: ", "标签："), "answer": ("Answer: ", "回答：")}
+ENDINGS = {
+    "summarise": ("Summary: ", "摘要："),
+    "classify": ("Label: ", "标签："),
+    "answer": ("Answer: ", "回答："),
+    "translate": ("Translation: ", "译文："),
+    "keywords": ("Keywords: ", "关键词："),
+}
+
+LANGUAGES = {
+    "en": ("English", "英文"),
+    "zh": ("Chinese", "中文"),
+    "classical": ("classical Chinese", "文言文"),
+    "modern": ("modern Chinese", "现代汉语"),
+}
+"""Column of a translation -> its language in an English and in a Chinese prompt."""
 
 
 def bare(column: str) -> str:
@@ -96,10 +117,10 @@ def find(columns: Sequence[str], answer: str) -> tuple[Form, str] | None:
     return None
 
 
-def prompt_for(word: str, columns: Sequence[str], chinese: bool) -> str:
-    """The default template of task `word` over these columns."""
+def prompt_for(word: str, columns: Sequence[str], answer: str, chinese: bool) -> str:
+    """The default template of task `word` from these columns to `answer`."""
     names = [bare(column).lower() for column in columns]
-    if word == "answer" and names == [TURNS]:
+    if names == [TURNS]:
         return f"{{{TURNS}}}\nAssistant: "
     if word == "answer" and names == ["prompt"]:  # by custom the completion follows a `prompt` at once
         return f"{{{columns[0]}}}"
@@ -109,12 +130,17 @@ def prompt_for(word: str, columns: Sequence[str], chinese: bool) -> str:
         title = TITLES[name][chinese] + colon if name in TITLES else ""
         paragraphs.append(f"{title}{{{column}}}")
     ending = [ENDINGS[word][chinese]] if word in ENDINGS else []
-    return "\n\n".join([*_opening(word, names, chinese), *paragraphs, *ending])
+    return "\n\n".join([*_opening(word, names, answer.strip().lower(), chinese), *paragraphs, *ending])
 
 
-def _opening(word: str, names: list[str], chinese: bool) -> list[str]:
+def _opening(word: str, names: list[str], answer: str, chinese: bool) -> list[str]:
+    if word == "translate":
+        into = LANGUAGES.get(answer, (answer, answer))[chinese]
+        return [f"把下面的文字译成{into}。" if chinese else f"Translate the following text into {into}."]
+    if word == "keywords":
+        return ["列出下面文字的关键词。" if chinese else "List the keywords of the following text."]
     if word == "summarise":
-        talk = names[0] in ("dialogue", TURNS)
+        talk = names[0] == "dialogue"
         if chinese:
             return ["概括下面的对话。" if talk else "概括下面的文字。"]
         return [f"Summarize the following {'conversation' if talk else 'text'}."]

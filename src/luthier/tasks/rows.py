@@ -10,12 +10,13 @@ from typing import Any
 
 from ..errors import DataError, SpellingError
 from ..records import Example
-from .chat import flatten
+from .chat import Chat
 from .classify import Classify
 from .forms import MOST_LABELS, SOURCES
 from .summarise import Summarise
 from .task import Task
 from .template import columns_of, fill, required_columns
+from .turns import MESSAGES, flatten, spread
 
 Row = Mapping[str, Any]
 
@@ -42,17 +43,19 @@ def examples(
     first_of: dict[str, str] = {}
     for i, row in enumerate(rows):
         place = f"{split} row {i + 1}"
-        flat = flatten(row, place)
-        fields = _fields(task, flat, place)
-        references = _references(task, flat.get(task.answer), place)
-        if not _has_input(task, fields):
-            without["input"] += 1
-        elif need_answers and not references:
-            without["answer"] += 1
-        else:
-            same = first_of.setdefault(_source(task, fields), ids[i])
-            group = _scalar(flat.get("group")) or id_groups.get(i) or same
-            done.append(Example(ids[i], group, fields, references))
+        pieces = spread(row, place) if isinstance(task, Chat) else [flatten(row, place)]
+        for number, flat in enumerate(pieces, 1):
+            fields = _fields(task, flat, place)
+            references = _references(task, flat.get(task.answer), place)
+            if not _has_input(task, fields):
+                without["input"] += 1
+            elif need_answers and not references:
+                without["answer"] += 1
+            else:
+                same = first_of.setdefault(_source(task, fields), ids[i])
+                group = _scalar(flat.get("group")) or id_groups.get(i) or (same if len(pieces) == 1 else ids[i])
+                name = ids[i] if len(pieces) == 1 else f"{ids[i]}.{number}"
+                done.append(Example(name, group, fields, references))
     if not done:
         counted = " and ".join(f"{n:,} without an {what}" for what, n in without.items()) or "none at all"
         raise DataError(
@@ -170,7 +173,8 @@ def _ids(rows: Sequence[Row], split: str) -> tuple[list[str], dict[int, str]]:
 def _fields(task: Task, row: Row, place: str) -> dict[str, str]:
     """The text columns that the prompt and an encoder read; missing ones are empty."""
     fields = {}
-    for name in dict.fromkeys((*columns_of(task.prompt), *getattr(task, "segments", ()))):
+    more = (MESSAGES,) if isinstance(task, Chat) else getattr(task, "segments", ())
+    for name in dict.fromkeys((*columns_of(task.prompt), *more)):
         text = _scalar(row.get(name))
         if text is None:
             raise DataError(

@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 
 from ..errors import DataError, SpellingError
 from ..spell import closest
-from .chat import CHAT_COLUMNS, flatten, is_chat
 from .classify import Classify
 from .forms import ACCEPTED, FORMS, MOST_LABELS, bare, find, prompt_for
 from .task import Task
 from .template import columns_of
+from .turns import CHAT_COLUMNS, flatten, is_chat
 
 SAMPLE = 200
 """Rows looked at for the language and for optional columns that are empty throughout."""
@@ -41,9 +41,7 @@ def settle(
     read: set[str] = set()
     if any(is_chat(row) for row in rows[:SAMPLE]):
         rows = [flatten(row, f"row {number}") for number, row in enumerate(rows, 1)]
-        notes.append(
-            "chats: the last assistant turn is the answer, the turns before it the prompt, turns after it are left out"
-        )
+        notes.append("chats: an assistant turn is the answer, the turns before it the prompt")
         read = {*CHAT_COLUMNS, "prompt", "completion"}
     columns = list(dict.fromkeys(name for row in rows for name in row))
     if answer and answer not in columns:
@@ -61,7 +59,7 @@ def settle(
     word = given.word if given else word or ("classify" if _few(rows, answer) else "answer")
     if not prompt:
         chinese = _chinese(rows, inputs)
-        prompt = prompt_for(word, inputs, chinese)
+        prompt = prompt_for(word, inputs, answer, chinese)
         notes.append(f"the prompt is the {'Chinese' if chinese else 'English'} default for {word}")
     made = _made(given or words[word](), prompt, answer, inputs)
     notes.append(f"task {word}: {', '.join(map(bare, inputs))} -> {answer}")
