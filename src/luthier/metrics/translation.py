@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,10 +36,22 @@ class Bleu:
     family: ClassVar[str] = "translation"
     per_row: ClassVar[bool] = False
 
+    def __init__(self) -> None:
+        """Raises UserError where sacrebleu is not installed: a study asks for its metrics before it trains."""
+        try:
+            from sacrebleu.metrics import BLEU
+        except ModuleNotFoundError as missing:
+            raise UserError(
+                "bleu counts with sacrebleu, which is not installed.",
+                "chrf needs nothing",
+                "pip install luthier[translate]",
+            ) from missing
+        self._counter = BLEU
+
     def tally(self, predictions: Sequence[Prediction]) -> Array:
         """(rows, 10): matched n-grams, said n-grams, words said, words of the nearest reference."""
         need_references(predictions)
-        counter = _counter("zh" if mostly_cjk(predictions) else "13a")
+        counter = self._counter(tokenize="zh" if mostly_cjk(predictions) else "13a", effective_order=True)
         rows = []
         for p in predictions:
             found = counter.sentence_score(p.prediction, list(p.references))
@@ -99,18 +111,6 @@ class ChrF:
 def mostly_cjk(predictions: Sequence[Prediction]) -> bool:
     """Whether more than half of the rows have a Chinese, Japanese or Korean character in their first reference."""
     return 2 * sum(bool(CJK.search(p.references[0])) for p in predictions) > len(predictions)
-
-
-def _counter(tokenizer: str) -> Any:
-    try:
-        from sacrebleu.metrics import BLEU
-    except ModuleNotFoundError as missing:
-        raise UserError(
-            "bleu counts with sacrebleu, which is not installed.",
-            "chrf needs nothing",
-            "pip install luthier[translate]",
-        ) from missing
-    return BLEU(tokenize=tokenizer, effective_order=True)
 
 
 def _runs(text: str) -> list[Counter[str]]:
