@@ -1,8 +1,8 @@
-# demo  the whole story      test  the fast suite      bench  side by side      check  style      size  lines of code
+# demo  the whole story      test  the fast suite   matrix  all methods on all families      bench  side by side      check  style      size  lines of code
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench check size
+.PHONY: demo test matrix bench check size
 
 .venv/ready: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
@@ -19,6 +19,9 @@ demo: .venv/ready
 
 test: .venv/ready-test
 	$(BIN)/python -m pytest
+
+matrix: .venv/ready-test
+	$(BIN)/python -m pytest -m "matrix or not matrix" tests/contract
 
 bench: .venv/ready-test
 	$(BIN)/python bench/lab.py

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+import pytest
 import torch
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from luthier.families import FAMILIES as FAMILY_TABLES
 
 WORDS = [*"abcdefghijklmnopqrstuvwxyz", "good", "bad", "yes", "no", "the", "cat", "dog", "sat", "ran", ":", ".", ","]
 SPECIAL = ["<pad>", "</s>", "<s>", "<cls>", "<sep>", "<mask>", "<unk>"]
@@ -170,6 +173,58 @@ def qwen3(layers: int = 2):
     return _decoder(hf.Qwen3ForCausalLM, hf.Qwen3Config, layers, head_dim=16)
 
 
+def mistral(layers: int = 2):
+    return _decoder(hf.MistralForCausalLM, hf.MistralConfig, layers, sliding_window=8)
+
+
+def gemma(layers: int = 2):
+    return _decoder(hf.GemmaForCausalLM, hf.GemmaConfig, layers, head_dim=8)
+
+
+def gemma2(layers: int = 2):
+    return _decoder(hf.Gemma2ForCausalLM, hf.Gemma2Config, layers, head_dim=8, sliding_window=8)
+
+
+def gemma3(layers: int = 2):
+    return _decoder(hf.Gemma3ForCausalLM, hf.Gemma3TextConfig, layers, head_dim=8, sliding_window=8)
+
+
+def opt(layers: int = 2):
+    return _seeded(
+        hf.OPTForCausalLM,
+        hf.OPTConfig(
+            hidden_size=32,
+            ffn_dim=48,
+            num_hidden_layers=layers,
+            num_attention_heads=4,
+            max_position_embeddings=96,
+            word_embed_proj_dim=32,
+            dropout=0.0,
+            attention_dropout=0.0,
+            **COMMON,
+        ),
+    )
+
+
+def modernbert(layers: int = 2):
+    return _seeded(
+        hf.ModernBertForMaskedLM,
+        hf.ModernBertConfig(
+            hidden_size=32,
+            num_hidden_layers=layers,
+            num_attention_heads=4,
+            intermediate_size=48,
+            max_position_embeddings=96,
+            cls_token_id=3,
+            sep_token_id=4,
+            **COMMON,
+        ),
+    )
+
+
+MORE = {f.__name__: f for f in (mistral, gemma, gemma2, gemma3, opt, modernbert)}
+"""Families whose contracts are few in the fast suite and all in `make matrix`."""
+
 LOUDER, LOUD_END = {"bart": 12.0}, {"t5": 4.0, "bart": -4.0}
 FAMILIES = {f.__name__: f for f in (t5, bart, bert, roberta, gpt2, bloom, llama, qwen2, qwen3)}
 
@@ -178,8 +233,8 @@ def backbone(family: str, layers: int = 2):
     """A fresh frozen backbone of a family."""
     from luthier.backbone import Backbone
 
-    model = FAMILIES[family](layers)
-    kind = {"t5": "seq2seq", "bart": "seq2seq", "bert": "encoder", "roberta": "encoder"}.get(family, "causal")
+    model = (FAMILIES | MORE)[family](layers)
+    kind = FAMILY_TABLES[model.config.model_type].kind
     return Backbone.of(model, tokenizer(kind), f"tiny-{family}")
 
 
@@ -198,6 +253,18 @@ METHODS = (
     "full(learning_rate=0.001)",
     "peft('VERA', r=4, learning_rate=0.01)",
 )
+FEW = ("lora(rank=4)", "layernorm", "prompt(tokens=5)", "prefix(tokens=5)")
+"""What the fast suite tries on the families of `MORE`."""
+
+
+def combinations():
+    """(family, method) of every contract; the ones that only `make matrix` runs carry its mark."""
+    slow = pytest.mark.matrix
+    own = [pytest.param(f, word) for f in FAMILIES for word in METHODS]
+    more = [pytest.param(f, word, marks=() if word in FEW else slow) for f in MORE for word in METHODS]
+    return pytest.mark.parametrize(("family", "word"), own + more)
+
+
 TEXTS = (
     "a b c",
     "d e f g h i",
@@ -284,7 +351,7 @@ def ending(family: str):
     """
     from luthier.backbone import Backbone
 
-    model, noise = FAMILIES[family](), torch.Generator().manual_seed(7)
+    model, noise = (FAMILIES | MORE)[family](), torch.Generator().manual_seed(7)
     head = model.get_output_embeddings()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -8,7 +8,7 @@ Stdlib only: the tables are facts about published checkpoints, checked by tests 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SHORT = {
     "q": "attention.query",
@@ -38,6 +38,7 @@ class Family:
         embeddings: stack -> path of the embedding module that is really called.
         interleaved: a fused projection is cut per head (BLOOM) instead of in three blocks (GPT-2).
         positions: positions are given by ids (learned or rotary), so a prefix moves them.
+        norm_adds_one: a norm multiplies by 1 + weight (Gemma), not by its weight.
         prefix_through_cache: attention does not go through the library's interface (BLOOM), so a prefix enters
             where the cache does.
     """
@@ -49,6 +50,7 @@ class Family:
     embeddings: Mapping[str, str]
     interleaved: bool = False
     positions: bool = False
+    norm_adds_one: bool = False
     prefix_through_cache: bool = False
 
 
@@ -167,6 +169,48 @@ def _bloom() -> Family:
     )
 
 
+def _opt() -> Family:
+    layer = "model.decoder.layers.*"
+    return Family(
+        kind="causal",
+        roles={
+            "attention.query": (f"{layer}.self_attn.q_proj",),
+            "attention.key": (f"{layer}.self_attn.k_proj",),
+            "attention.value": (f"{layer}.self_attn.v_proj",),
+            "attention.output": (f"{layer}.self_attn.out_proj",),
+            "ffn.up": (f"{layer}.fc1",),
+            "ffn.down": (f"{layer}.fc2",),
+        },
+        norms=(f"{layer}.self_attn_layer_norm", f"{layer}.final_layer_norm", "model.decoder.final_layer_norm"),
+        attention=(f"{layer}.self_attn",),
+        embeddings={"decoder": "model.decoder.embed_tokens"},
+        positions=True,
+    )
+
+
+def _modernbert() -> Family:
+    layer = "model.layers.*"
+    return Family(
+        kind="encoder",
+        roles={
+            "attention.qkv": (f"{layer}.attn.Wqkv",),
+            "attention.output": (f"{layer}.attn.Wo",),
+            "ffn.up": (f"{layer}.mlp.Wi",),  # holds the gate too: its halves are input and gate
+            "ffn.down": (f"{layer}.mlp.Wo",),
+        },
+        norms=("model.embeddings.norm", f"{layer}.attn_norm", f"{layer}.mlp_norm", "model.final_norm"),
+        attention=(f"{layer}.attn",),
+        embeddings={"encoder": "model.embeddings.tok_embeddings"},
+    )
+
+
+def _gemma() -> Family:
+    """Llama's places, two more norms around the feed-forward since Gemma 2, and norms that multiply by 1 + w."""
+    llama, layer = _llama(), "model.layers.*"
+    more = (f"{layer}.pre_feedforward_layernorm", f"{layer}.post_feedforward_layernorm")
+    return replace(llama, norms=(*llama.norms, *more), norm_adds_one=True)
+
+
 def _llama() -> Family:
     layer = "model.layers.*"
     return Family(
@@ -199,8 +243,14 @@ FAMILIES: Mapping[str, Family] = {
     "bart": _bart(),
     "bert": _bert("bert"),
     "roberta": _bert("roberta"),
+    "xlm-roberta": _bert("roberta"),
+    "modernbert": _modernbert(),
     "gpt2": _gpt2(),
     "bloom": _bloom(),
+    "opt": _opt(),
+    "gemma": _gemma(),
+    "gemma2": _gemma(),
+    "gemma3_text": _gemma(),
     "llama": _llama(),
     "mistral": _llama(),
     "qwen2": _llama(),

@@ -16,6 +16,7 @@ import transformers
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
+from transformers.models.auto.modeling_auto import MODEL_FOR_PRETRAINING_MAPPING_NAMES
 
 from . import bases
 from .errors import UserError
@@ -91,12 +92,11 @@ def open_config(path: str, name: str) -> Any:
         ) from fault
 
 
-def loader_of(kind: str) -> Any:
-    return {
-        "seq2seq": transformers.AutoModelForSeq2SeqLM,
-        "causal": transformers.AutoModelForCausalLM,
-        "encoder": transformers.AutoModelForPreTraining,
-    }[kind]
+def loader_of(kind: str, model_type: str) -> Any:
+    if kind == "encoder":  # BERT's pretraining class keeps its pooler; younger encoders have no such class
+        known = model_type in MODEL_FOR_PRETRAINING_MAPPING_NAMES
+        return transformers.AutoModelForPreTraining if known else transformers.AutoModelForMaskedLM
+    return {"seq2seq": transformers.AutoModelForSeq2SeqLM, "causal": transformers.AutoModelForCausalLM}[kind]
 
 
 def open_tokenizer(path: str) -> Any:
@@ -112,7 +112,7 @@ def open_tokenizer(path: str) -> Any:
 
 def open_model(path: str, config: Any, kind: str, dtype: torch.dtype) -> nn.Module:
     try:
-        model, report = loader_of(kind).from_pretrained(
+        model, report = loader_of(kind, config.model_type).from_pretrained(
             path,
             config=config,
             dtype=dtype,
@@ -142,7 +142,7 @@ def open_model(path: str, config: Any, kind: str, dtype: torch.dtype) -> nn.Modu
 def sketch_model(config: Any, kind: str) -> nn.Module:
     """The model on the meta device: shapes without weights."""
     with torch.device("meta"):
-        model = loader_of(kind).from_config(config, attn_implementation=INTERFACE)
+        model = loader_of(kind, config.model_type).from_config(config, attn_implementation=INTERFACE)
         if not getattr(config, "scale_decoder_outputs", True):  # T5 1.1 and Flan-T5: the output head is no embedding
             model.lm_head.weight = nn.Parameter(torch.empty_like(model.lm_head.weight))
     return model

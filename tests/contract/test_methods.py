@@ -19,8 +19,7 @@ STARTS_AS_IDENTITY = ("lora", "dora", "ia3", "bitfit", "bottleneck", "layernorm"
 RATE = {"full": 1e-3, "lora": 3e-3, "dora": 3e-3, "ptuning": 3e-3}
 """Learning rates at this size, 1e-2 for the others."""
 
-every = pytest.mark.parametrize("family", tiny.FAMILIES)
-method = pytest.mark.parametrize("word", tiny.METHODS)
+combination = tiny.combinations()
 
 
 def bare(bone, made):
@@ -28,8 +27,7 @@ def bare(bone, made):
     return Delta({}, head=made.head)
 
 
-@every
-@method
+@combination
 def test_thirty_steps_lower_the_loss_and_leave_no_trace(family, word, tmp_path):
     bone, how = tiny.shared(family, layers=1), parse(word, METHODS)  # one layer: thirty steps of everything in seconds
     tokens, made = tiny.plan(bone), tiny.delta(bone, word)
@@ -62,8 +60,7 @@ def body(bone, made, tokens):
         return bone.pooled(batch.ids_BS, batch.mask_BS)
 
 
-@every
-@method
+@combination
 def test_fresh_delta_starts_where_the_method_says_and_has_no_dead_parameter(family, word):
     bone = tiny.shared(family)
     made = tiny.delta(bone, word)
@@ -80,8 +77,7 @@ def test_fresh_delta_starts_where_the_method_says_and_has_no_dead_parameter(fami
     bone.check_untouched()
 
 
-@every
-@method
+@combination
 def test_same_seed_same_bytes(family, word):
     bone = tiny.shared(family)
     one, two, other = (tiny.delta(bone, word, seed).shipped() for seed in (3, 3, 4))

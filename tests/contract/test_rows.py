@@ -13,13 +13,11 @@ from luthier.train import label_logits
 
 GENERATING = tuple(f for f in tiny.FAMILIES if f not in ("bert", "roberta"))
 DECODING = Decoding(max_new_tokens=10, min_new_tokens=1)
-every = pytest.mark.parametrize("family", tiny.FAMILIES)
 generating = pytest.mark.parametrize("family", GENERATING)
-method = pytest.mark.parametrize("word", tiny.METHODS)
+combination = tiny.combinations()
 
 
-@every
-@method
+@combination
 def test_padding_changes_no_answer(family, word):
     bone = tiny.shared(family)
     made = tiny.delta(bone, word, moved=0.1)

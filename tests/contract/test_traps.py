@@ -17,7 +17,7 @@ from luthier.predict import Decoding, greedy
 from luthier.pretrained import INTERFACE
 from luthier.spell import parse
 
-BY_INTERFACE = tuple(f for f in tiny.FAMILIES if f != "bloom")
+BY_INTERFACE = (*(f for f in tiny.FAMILIES if f != "bloom"), *tiny.MORE)
 CAUSAL = ("gpt2", "bloom", "llama", "qwen2", "qwen3")
 
 
@@ -39,7 +39,7 @@ def ragged(bone, made=None):
 @pytest.mark.parametrize("family", BY_INTERFACE)
 def test_trap_1_our_attention_has_its_mask_and_equals_the_librarys(family):
     assert INTERFACE in AttentionInterface().valid_keys() and INTERFACE in AttentionMaskInterface().valid_keys()
-    bone, plain = tiny.shared(family), tiny.FAMILIES[family]()
+    bone, plain = tiny.shared(family), (tiny.FAMILIES | tiny.MORE)[family]()
     plain.set_attn_implementation("eager")
     batch = ragged(bone)
     real = batch.mask_BS.bool() if batch.decoder_BT is None else slice(None)

@@ -11,6 +11,7 @@ from luthier.delta import Delta, attach
 from luthier.predict import Decoding, greedy, predict, searched
 
 GENERATING = ("t5", "bart", "gpt2", "bloom", "llama", "qwen2", "qwen3")
+MORE = ("gemma", "opt")
 WORDS = ("lora(rank=4)", "prompt(tokens=5)", "prefix(tokens=5)")
 DECODING = Decoding(max_new_tokens=12, min_new_tokens=2)
 generating = pytest.mark.parametrize("family", GENERATING)
@@ -58,8 +59,10 @@ def by_hand(bone, made, ids):
     return ids[0, start:]
 
 
-@generating
-@pytest.mark.parametrize("word", ["", *WORDS])
+@pytest.mark.parametrize(
+    ("family", "word"),
+    [*((f, w) for f in GENERATING for w in ("", *WORDS)), *((f, w) for f in MORE for w in ("", "prefix(tokens=5)"))],
+)
 def test_greedy_is_the_librarys_greedy(family, word):
     bone = tiny.ending(family)
     made = tiny.delta(bone, word, moved=0.1) if word else Delta({})

@@ -30,7 +30,7 @@ def attention(
     Args:
         query: (B, H, Q, D); key, value: (B, G, K, D) with H a multiple of G.
         attention_mask: additive, (B, 1, Q, K); None means everything is open.
-        settings: `scaling`, `dropout`, `position_bias` (1 or B, H, Q, K), `prefix` (list of `Prefix`),
+        settings: `scaling`, `softcap` (scores are squeezed into ±cap, Gemma 2), `dropout`, `position_bias` (1 or B, H, Q, K), `prefix` (list of `Prefix`),
             `tap` (list that notes the keys and values that pass).
 
     Returns:
@@ -50,6 +50,8 @@ def attention(
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     scores = query @ key.transpose(2, 3)
     scores = scores * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if (cap := settings.get("softcap")) is not None:
+        scores = torch.tanh(scores / cap) * cap
     if attention_mask is not None:
         scores = scores + attention_mask
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
