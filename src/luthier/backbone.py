@@ -6,6 +6,7 @@ Precision is chosen once, here, by what the machine does fast; everything else a
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from .families import FAMILIES, FUSED, SHORT, Family
 from .heads import DenseHead, Head
 from .spell import closest
 
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16", *pretrained.QUANTISED)
 
 
 class Backbone:
@@ -29,7 +30,8 @@ class Backbone:
 
     Args:
         name: a built-in name, a folder, or a hub id.
-        precision: `auto` (bf16 where the machine computes it fast, else fp32), `fp32` or `bf16`.
+        precision: `auto` (bf16 where the machine computes it fast, else fp32), `fp32`, `bf16`, or linear weights kept
+            as `int8` or `nf4` (double quantisation) and computed with what `auto` would choose.
 
     Attributes:
         model: the language model (seq2seq, causal, or encoder with its masked-word head), eval mode, no gradients.
@@ -50,19 +52,21 @@ class Backbone:
         self.kind = self.family.kind
         self.precision = fast_precision() if precision == "auto" else precision
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = pretrained.open_model(
-            self.path, config, self.kind, torch.bfloat16 if self.precision == "bf16" else torch.float32
-        )
+        computed = fast_precision() if self.quantised else self.precision
+        dtype = torch.bfloat16 if computed == "bf16" else torch.float32
+        self.model = pretrained.open_model(self.path, config, self.kind, dtype, self.precision)
         self.tokenizer = pretrained.open_tokenizer(self.path)
         self._freeze()
         self.fingerprint = fingerprint(self.model)
 
     @classmethod
-    def sketch(cls, name: str) -> Backbone:
+    def sketch(cls, name: str, precision: str = "auto") -> Backbone:
         """The backbone without its weights: enough to check methods and count parameters, in no memory."""
         path = pretrained.find(name)
         config = pretrained.open_config(path, name)
-        return cls.of(pretrained.sketch_model(config, _family(config).kind), pretrained.open_tokenizer(path), name)
+        self = cls.of(pretrained.sketch_model(config, _family(config).kind), pretrained.open_tokenizer(path), name)
+        self.precision = precision if precision in pretrained.QUANTISED else self.precision
+        return self
 
     @classmethod
     def of(cls, model: nn.Module, tokenizer: Any, name: str = "in memory") -> Backbone:
@@ -77,11 +81,18 @@ class Backbone:
         self.fingerprint = fingerprint(model) if self.device.type != "meta" else "meta"
         return self
 
+    @property
+    def quantised(self) -> bool:
+        """Linear weights are kept in fewer bits: they can be acted on, not trained."""
+        return self.precision in pretrained.QUANTISED
+
     def _freeze(self) -> None:
         self.model.eval().requires_grad_(False)
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" and not self.quantised:  # quantised weights are loaded where they stay
             self.model.to(self.device)
-        self.parameters = sum(p.numel() for p in {id(p): p for p in self.model.parameters()}.values())
+        packed = {id(m.weight): m for m in self.model.modules() if pretrained.is_quantised(m)}
+        sizes = {id(p): p.numel() for p in self.model.parameters()}
+        self.parameters = sum((sizes | {i: math.prod(_shape(m)) for i, m in packed.items()}).values())
         if self.tokenizer is not None and self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token  # masks are explicit, the id is only a filler
 
@@ -135,7 +146,7 @@ class Backbone:
         return [self._site(path, role) for pattern in self.family.roles.get(role, ()) for path in self.paths(pattern)]
 
     def _site(self, path: str, role: str) -> Site:
-        out, into = _matrix(self.model.get_submodule(path)).shape
+        out, into = _shape(self.model.get_submodule(path))
         return Site(path, role, into, out)
 
     def paths(self, pattern: str) -> list[str]:
@@ -169,7 +180,7 @@ class Backbone:
 
     def weight(self, site: Site) -> Tensor:
         """The frozen matrix at a site, (out, in) in fp32, only the site's part of a fused one."""
-        whole = _matrix(self.model.get_submodule(site.path)).float()
+        whole = pretrained.plain_matrix(self.model.get_submodule(site.path)).float()
         return site.part.read(whole, dim=0) if site.part else whole
 
     def bias(self, site: Site) -> Tensor | None:
@@ -288,10 +299,12 @@ def fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _matrix(module: nn.Module) -> Tensor:
-    """A projection's weight as (out, in); GPT-2's Conv1D stores it transposed."""
-    weight = module.weight
-    return weight.T if type(module).__name__ == "Conv1D" else weight
+def _shape(module: nn.Module) -> tuple[int, int]:
+    """(out, in) of a projection, however its weight is stored."""
+    if pretrained.is_quantised(module):
+        return module.out_features, module.in_features
+    out, into = pretrained.plain_matrix(module).shape
+    return out, into
 
 
 def _family(config: Any) -> Family:

@@ -6,8 +6,10 @@ Weights come from safetensors or not at all, and code that lies beside a model n
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.bitsandbytes import dequantize_bnb_weight
 from transformers.masking_utils import eager_mask
 from transformers.models.auto.modeling_auto import MODEL_FOR_PRETRAINING_MAPPING_NAMES
 
@@ -24,6 +27,8 @@ from .ops.attention import attention
 from .spell import closest
 
 INTERFACE = "luthier"
+QUANTISED = ("int8", "nf4")
+"""Precisions in which linear weights are kept in fewer bits than they are computed with."""
 RUNS_CODE = ("auto_map", "_attn_implementation_internal", "custom_pipelines")
 """Keys of a config that can make a loader import code that lies beside the weights."""
 
@@ -110,12 +115,53 @@ def open_tokenizer(path: str) -> Any:
         ) from fault
 
 
-def open_model(path: str, config: Any, kind: str, dtype: torch.dtype) -> nn.Module:
+def quantisation(precision: str, compute: torch.dtype) -> dict[str, Any]:
+    """How the loader is told to keep linear weights as `int8`, or as `nf4` with double quantisation.
+
+    Source: Dettmers et al. 2022, "LLM.int8()", arXiv:2208.07339, §3; Dettmers et al. 2023, "QLoRA",
+    arXiv:2305.14314, §3 (4-bit NormalFloat, double quantisation).
+
+    Raises:
+        UserError: bitsandbytes is not installed.
+    """
+    if find_spec("bitsandbytes") is None:
+        raise UserError(
+            f"--precision {precision} needs bitsandbytes, which is not installed.",
+            "auto, fp32 or bf16 without it",
+            "pip install luthier[quantised]",
+        )
+    if precision == "int8":
+        how = transformers.BitsAndBytesConfig(load_in_8bit=True)
+    else:
+        how = transformers.BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=compute,
+        )
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells of its fp16 casts once per product
+    return {"quantization_config": how, "device_map": {"": "cuda" if torch.cuda.is_available() else "cpu"}}
+
+
+def plain_matrix(module: nn.Module) -> Tensor:
+    """A projection's weight as (out, in), dequantised where it is kept in fewer bits."""
+    weight = module.weight
+    if is_quantised(module):
+        return dequantize_bnb_weight(weight, getattr(module, "state", None))
+    return weight.T if type(module).__name__ == "Conv1D" else weight
+
+
+def is_quantised(module: nn.Module) -> bool:
+    return getattr(getattr(module, "weight", None), "dtype", None) in (torch.int8, torch.uint8)
+
+
+def open_model(path: str, config: Any, kind: str, dtype: torch.dtype, precision: str) -> nn.Module:
     try:
         model, report = loader_of(kind, config.model_type).from_pretrained(
             path,
             config=config,
             dtype=dtype,
+            **(quantisation(precision, dtype) if precision in QUANTISED else {}),
             use_safetensors=True,
             trust_remote_code=False,
             attn_implementation=INTERFACE,

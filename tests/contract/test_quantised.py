@@ -1,0 +1,95 @@
+"""Any method over a backbone whose weights are kept in 8 or 4 bits, through the same seam."""
+
+from __future__ import annotations
+
+import pytest
+import tiny
+import torch
+
+from luthier import store
+from luthier.backbone import Backbone
+from luthier.delta import Delta
+from luthier.errors import Refused, UserError
+from luthier.methods import METHODS
+from luthier.spell import parse
+from luthier.train import Training, mean_loss
+
+pytest.importorskip("bitsandbytes", reason="quantised backbones need the extra `quantised`")
+
+PRECISIONS = ("int8", "nf4")
+FEW = {("llama", "lora(rank=4)"), ("t5", "lora(rank=4)"), ("bert", "lora(rank=4)")}
+FEW |= {("llama", w) for w in ("dora(rank=4)", "ia3", "prompt(tokens=5)", "prefix(tokens=5)")} | {("gpt2", "ia3")}
+WORDS = [w for w in tiny.METHODS if not w.startswith("full")]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Family -> a folder with its tiny weights, written when first asked for."""
+    made = {}
+
+    def folder(family: str) -> str:
+        if family not in made:
+            path = tmp_path_factory.mktemp(family)
+            bone = tiny.backbone(family)
+            bone.model.save_pretrained(path)
+            bone.tokenizer.save_pretrained(path)
+            made[family] = str(path)
+        return made[family]
+
+    return folder
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    ("family", "word"),
+    [
+        pytest.param(f, w, marks=() if (f, w) in FEW else pytest.mark.matrix)
+        for f in (*tiny.FAMILIES, *tiny.MORE)
+        for w in WORDS
+    ],
+)
+def test_it_learns_is_saved_whole_and_leaves_no_trace(family, word, precision, folders, tmp_path):
+    bone, how = Backbone(folders(family), precision), parse(word, METHODS)
+    tokens, made = tiny.plan(bone), tiny.delta(bone, word)
+    before = tiny.scores(bone, Delta({}, head=made.head))
+    loss = mean_loss(bone, made, tokens, tiny.budget())
+    list(Training(bone, made, tokens, tiny.budget(steps=12), 1e-2, seed=0).steps())
+    assert mean_loss(bone, made, tokens, tiny.budget()) < loss
+    said = tiny.scores(bone, made)
+    store.save(tmp_path, bone, how, made)
+    again = store.load(tmp_path, bone, how, labels=2 if made.head is not None else 0)
+    assert torch.equal(tiny.scores(bone, again), said)
+    if made.head is None:
+        assert torch.equal(tiny.scores(bone, Delta({})), before)
+    alone = torch.cat([tiny.scores(bone, made, [row]) for row in range(len(tiny.TEXTS))])
+    # int8 products round every row by its own largest value in half precision, whatever stands beside it
+    torch.testing.assert_close(said, alone, rtol=2e-3, atol=2e-3)
+    bone.check_untouched()
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "t5"])
+@pytest.mark.parametrize(("precision", "apart"), [("int8", 0.01), ("nf4", 0.15)])
+def test_weights_are_nearly_those_that_were_given(family, precision, apart, folders):
+    whole, small = Backbone(folders(family), "fp32"), Backbone(folders(family), precision)
+    assert small.quantised and small.parameters == whole.parameters and small.fingerprint != whole.fingerprint
+    assert [s for s in small.sites("all")] == [s for s in whole.sites("all")]
+    packed = 0
+    for site in whole.sites("q,v"):
+        true, kept = whole.weight(site), small.weight(site)
+        error = (true - kept).norm() / true.norm()
+        assert 0 <= error < apart
+        packed += error > 0
+    assert packed, "nothing was quantised"
+
+
+def test_full_fine_tuning_is_refused_and_the_method_for_it_named(folders):
+    with pytest.raises(Refused, match="QLoRA is lora"):
+        tiny.delta(Backbone(folders("llama"), "nf4"), "full")
+    with pytest.raises(Refused, match="QLoRA is lora"):
+        tiny.delta(Backbone.sketch(folders("llama"), "nf4"), "full")
+
+
+def test_without_the_library_the_extra_is_named(folders, monkeypatch):
+    monkeypatch.setattr("luthier.pretrained.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"luthier\[quantised\]"):
+        Backbone(folders("llama"), "nf4")
