@@ -104,7 +104,7 @@ class ChrF:
 
     def _row(self, p: Prediction) -> list[int]:
         said = _runs(p.prediction)
-        tallies = [_common(said, _runs(reference)) for reference in p.references]
+        tallies = [_tallied(said, _runs(reference)) for reference in p.references]
         return max(tallies, key=lambda tally: float(self.value(np.array(tally, np.float64))))
 
 
@@ -119,7 +119,7 @@ def _runs(text: str) -> list[Counter[str]]:
     return [Counter(joined[i : i + n] for i in range(len(joined) - n + 1)) for n in range(1, CHARACTERS + 1)]
 
 
-def _common(said: list[Counter[str]], wanted: list[Counter[str]]) -> list[int]:
+def _tallied(said: list[Counter[str]], wanted: list[Counter[str]]) -> list[int]:
     """Runs said (none of a length that the reference is too short for, as sacrebleu has it), wanted, in common."""
     tallies = [
         (mine.total() if other else 0, other.total(), (mine & other).total()) for mine, other in zip(said, wanted)
