@@ -1,8 +1,8 @@
-# demo  the whole story      test  the fast suite   matrix  all methods on all families      bench  side by side      check  style      size  lines of code
+# demo  the whole story      test  the fast suite   matrix  all methods on all families      bench, bench-full  side by side      check  style      size  lines of code
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test matrix bench check size
+.PHONY: demo test matrix bench bench-full check size
 
 .venv/ready: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
@@ -14,6 +14,10 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet -r requirements-test.lock
 	touch $@
 
+# One optional rival; a row without it says so.
+.venv/ready-bench: .venv/ready-test bench/requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -r bench/requirements.lock && touch $@ || true
+
 demo: .venv/ready
 	$(BIN)/luthier demo
 
@@ -24,7 +28,10 @@ matrix: .venv/ready-test
 	$(BIN)/python -m pytest -m "matrix or not matrix" tests/contract
 
 bench: .venv/ready-test
-	$(BIN)/python bench/lab.py
+	$(BIN)/python bench/run.py
+
+bench-full: .venv/ready-bench
+	$(BIN)/python bench/run.py --full
 
 check: .venv/ready-test
 	$(BIN)/ruff check src tests bench

@@ -13,6 +13,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault(
+    "LUTHIER_FORECAST", "no"
+)  # a forecast measures the machine for seconds; its own tests ask for one
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

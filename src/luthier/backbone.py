@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from . import pretrained
 from .delta import Part, Site
+from .dress import dress
 from .errors import Damaged, Refused, SpellingError, UserError
 from .families import FAMILIES, FUSED, SHORT, Family
 from .heads import DenseHead, Head
@@ -87,7 +88,7 @@ class Backbone:
         return self.precision in pretrained.QUANTISED
 
     def _freeze(self) -> None:
-        self.model.eval().requires_grad_(False)
+        dress(self.model.eval().requires_grad_(False))
         if self.device.type == "cuda" and not self.quantised:  # quantised weights are loaded where they stay
             self.model.to(self.device)
         packed = {id(m.weight): m for m in self.model.modules() if pretrained.is_quantised(m)}
@@ -199,6 +200,29 @@ class Backbone:
         handle = head.register_forward_pre_hook(lambda _, args: (args[0][wanted_BS], *args[1:]))
         try:
             yield
+        finally:
+            handle.remove()
+
+    def plain_head(self) -> nn.Linear | None:
+        """The output head where a logit is the frozen Wh + b and nothing acts on it; else None."""
+        head = self.model.get_output_embeddings()
+        if type(head) is not nn.Linear or head._forward_hooks or head._forward_pre_hooks:
+            return None
+        added_later = getattr(self.model, "final_logits_bias", None) is not None  # BART
+        return None if added_later or any(weight.requires_grad for weight in head.parameters()) else head
+
+    @contextmanager
+    def read_before_head(self, wanted_BS: Tensor) -> Iterator[list[Tensor]]:
+        """Inside, no logits are made; a pass puts what the head would have read at `wanted_BS`, (N, d), in the list."""
+        found: list[Tensor] = []
+
+        def take(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            found.append(args[0][wanted_BS])
+            return found[-1][:0], *args[1:]
+
+        handle = self.model.get_output_embeddings().register_forward_pre_hook(take)
+        try:
+            yield found
         finally:
             handle.remove()
 

@@ -102,6 +102,15 @@ class Layout:
         return np.concatenate([ids[:cut], virtual, ids[cut:]])
 
 
+Layouts = Layout | Sequence[Layout]
+"""One layout for all rows, or one for each: a batch of several deltas."""
+
+
+def each_row(layout: Layouts, rows: int) -> Sequence[Layout]:
+    """A layout for each of `rows` rows."""
+    return [layout] * rows if isinstance(layout, Layout) else layout
+
+
 def steps_per_epoch(rows: int, budget: Budget) -> int:
     return max(1, -(-rows // budget.batch_size))
 
@@ -156,17 +165,20 @@ def micro_batches(made: Plan, rows: np.ndarray, most_tokens: int) -> list[np.nda
     return [np.array(p) for p in passes]
 
 
-def collate(made: Plan, rows: Sequence[int] | np.ndarray, layout: Layout, device: torch.device | str = "cpu") -> Batch:
-    """The rows as one training batch, padded on the right."""
+def collate(made: Plan, rows: Sequence[int] | np.ndarray, layout: Layouts, device: torch.device | str = "cpu") -> Batch:
+    """The rows as one batch, padded on the right; rows of several deltas bring their own layouts."""
     answers = [made.answers[r] for r in rows]
-    inputs = [layout.row(made.inputs[r]) for r in rows]
+    layouts = each_row(layout, len(rows))
+    inputs = [own.row(made.inputs[r]) for own, r in zip(layouts, rows)]
     tokens = sum(len(made.inputs[r]) + len(made.answers[r]) for r in rows)
+    layout = layouts[0]
     behind = layout.kind == "causal"  # answers stand behind inputs and use up the same positions
-    layout.check_room(max(len(i) + (len(made.answers[r]) if behind else 0) for i, r in zip(inputs, rows)))
+    for own, i, a in zip(layouts, inputs, answers):
+        own.check_room(len(i) + (len(a) if behind else 0))
     if not any(len(a) for a in answers):
         ids, mask = pad(inputs, layout.pad)
         labels = torch.from_numpy(made.classes[np.asarray(rows)].astype(np.int64))
-        return _place(Batch(ids, mask, layout_positions(mask, layout), None, None, labels, tokens), device)
+        return _place(Batch(ids, mask, layout_positions(mask, layouts), None, None, labels, tokens), device)
     labels = torch.from_numpy(np.concatenate(answers).astype(np.int64))
     if layout.kind == "seq2seq":
         ids, mask = pad(inputs, layout.pad)
@@ -176,7 +188,7 @@ def collate(made: Plan, rows: Sequence[int] | np.ndarray, layout: Layout, device
     wanted = torch.zeros_like(mask, dtype=torch.bool)
     for row, (i, a) in enumerate(zip(inputs, answers)):
         wanted[row, len(i) - 1 : len(i) + len(a) - 1] = True
-    return _place(Batch(ids, mask, layout_positions(mask, layout), None, wanted, labels, tokens), device)
+    return _place(Batch(ids, mask, layout_positions(mask, layouts), None, wanted, labels, tokens), device)
 
 
 def pad(rows: Sequence[np.ndarray], filler: int, left: bool = False) -> tuple[Tensor, Tensor]:
@@ -190,11 +202,13 @@ def pad(rows: Sequence[np.ndarray], filler: int, left: bool = False) -> tuple[Te
     return torch.from_numpy(ids), torch.from_numpy(mask)
 
 
-def layout_positions(mask_BS: Tensor, layout: Layout) -> Tensor | None:
-    """Positions that ignore padding and start behind a prefix; None where the model needs none."""
-    if not layout.positions:
+def layout_positions(mask_BS: Tensor, layout: Layouts) -> Tensor | None:
+    """Positions that ignore padding and start behind each row's own prefix; None where the model needs none."""
+    layouts = each_row(layout, len(mask_BS))
+    if not layouts[0].positions:
         return None
-    return (mask_BS.cumsum(1) - 1).clamp_min(0) + layout.offset
+    offset_B1 = torch.tensor([[own.offset] for own in layouts], device=mask_BS.device)
+    return (mask_BS.cumsum(1) - 1).clamp_min(0) + offset_B1
 
 
 def _place(batch: Batch, device: torch.device | str) -> Batch:

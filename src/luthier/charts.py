@@ -30,6 +30,8 @@ class Scale:
     log: bool = False
     whole: bool = False
     """Ticks at whole numbers only, for steps and epochs."""
+    marks: tuple[float, ...] = ()
+    """Ticks at these values and nowhere else."""
 
     def __call__(self, value: float) -> float:
         ends = (self.low, self.high, value)
@@ -38,6 +40,8 @@ class Scale:
 
     def ticks(self, wanted: int = 5) -> list[float]:
         """Round numbers inside the scale: steps of 1, 2 or 5, or powers of ten."""
+        if self.marks:
+            return list(self.marks)
         if self.log and self.high / self.low >= 100:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
             every = max(1, math.ceil((last - first) / wanted))
@@ -94,6 +98,8 @@ class Frame:
     right: int = 14
     top: int = 12
     bottom: int = 28
+    log: bool = False
+    """A logarithmic axis below curves."""
 
 
 def scatter(points: Sequence[Point], frame: Frame, lower_is_better: bool = False) -> Markup:
@@ -133,20 +139,24 @@ class Line:
     ys: Sequence[float]
     ring: int | None = None
     dots: bool = False
+    bars: Sequence[tuple[float, float]] = ()
+    """Low and high around each point."""
 
 
 def curves(lines: Sequence[Line], frame: Frame, top: float | None = None) -> Markup:
     """Curves over a common axis. Values above `top` run along the upper edge, so that one that blew up hides none."""
-    ys = [v for line in lines for v in line.ys]
+    ys = [v for line in lines for v in (*line.ys, *(end for bar in line.bars for end in bar))]
     low, high = padded(v if top is None else min(v, top) for v in ys)
     xs = [v for line in lines for v in line.xs]
-    x = Scale(min(0.0, *xs), max(xs) or 1.0, frame.left, frame.width - frame.right, whole=True)
+    x = _curve_axis(xs, frame)
     y = Scale(low, high, frame.height - frame.bottom, frame.top)
     parts = [_grid(x, y, frame)]
     for line in lines:
         placed = [(x(a), y(min(b, high))) for a, b in zip(line.xs, line.ys)]
         path = "M" + "L".join(f"{a} {b}" for a, b in placed)
         drawn = Markup('<path class="line" d="{}"/>').format(path)
+        for (a, _), (bottom, upper) in zip(placed, line.bars):
+            drawn += Markup('<path class="bar" d="M{} {}V{}"/>').format(a, y(bottom), y(upper))
         if line.dots:
             drawn += Markup("").join(symbol(line.mark, a, b, True, 3.5) for a, b in placed)
         if line.ring is not None:
@@ -154,6 +164,13 @@ def curves(lines: Sequence[Line], frame: Frame, top: float | None = None) -> Mar
             drawn += Markup('<circle class="ring" cx="{}" cy="{}" r="7.5"/>').format(a, b)
         parts.append(Markup('<g class="c{}"><title>{}</title>{}</g>').format(line.mark % HUES, line.name, drawn))
     return svg(parts, frame.width, frame.height)
+
+
+def _curve_axis(xs: Sequence[float], frame: Frame) -> Scale:
+    left, right = frame.left, frame.width - frame.right
+    if frame.log:
+        return Scale(min(xs) / 1.2, max(xs) * 1.2, left, right, log=True, marks=tuple(sorted(set(xs))))
+    return Scale(min(0.0, *xs), max(xs) or 1.0, left, right, whole=True)
 
 
 def symbol(mark: int, x: float, y: float, filled: bool, r: float = 5.5) -> Markup:

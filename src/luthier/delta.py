@@ -13,11 +13,12 @@ Shapes: B rows, S positions, H heads, D head width, n virtual tokens, i / o inpu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 Rows = slice | Tensor | None
@@ -209,16 +210,19 @@ def _hook(module: nn.Module, seats: list[Seat], call: Call) -> list[Any]:
     def enter(_: nn.Module, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if last:
             inputs.append(args[0])
-        for number, _part, actor in first:
-            args = (_on_rows(call.rows[number], args[0], actor.before), *args[1:])
-        for number, _part, actor in arguments:
-            keywords = actor.arguments(keywords, call.rows[number])
+        if first:
+            args = (_changed(call, first, args[0], lambda actors, _, x: _before(actors, x)), *args[1:])
+        for number, actors in arguments.items():
+            if _some(call.rows[number]):
+                for _part, actor in actors:
+                    keywords = actor.arguments(keywords, call.rows[number])
         return args, keywords
 
     def leave(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
         x, y = inputs.pop(), output[0] if isinstance(output, tuple) else output
-        for number, part, actor in last:
-            y = _act(call.rows[number], part, actor, x, y)
+        # Without gradients a module's fresh output is read by nobody before this hook returns.
+        own = not torch.is_grad_enabled() and y.data_ptr() != x.data_ptr()
+        y = _changed(call, last, y, lambda actors, rows, y: _after(actors, x if rows is None else x[rows], y), own=own)
         return (y, *output[1:]) if isinstance(output, tuple) else y
 
     handles = [module.register_forward_pre_hook(enter, with_kwargs=True)]
@@ -227,26 +231,58 @@ def _hook(module: nn.Module, seats: list[Seat], call: Call) -> list[Any]:
     return handles
 
 
-def _overriding(seats: list[Seat], method: str) -> list[Seat]:
-    return [seat for seat in seats if getattr(type(seat[2]), method) is not getattr(Actor, method)]
+Actors = list[tuple[Part | None, Actor]]
+"""What one delta does at one module."""
 
 
-def _act(rows: Rows, part: Part | None, actor: Actor, x: Tensor, y: Tensor) -> Tensor:
-    mine_x, mine_y = (x, y) if rows is None else (x[rows], y[rows])
-    if part is None:
-        changed = actor.after(mine_x, mine_y)
-    else:
-        changed = part.write(mine_y, actor.after(mine_x, part.read(mine_y)))
+def _overriding(seats: list[Seat], method: str) -> dict[int, Actors]:
+    """Number of the delta -> its actors that override `method`."""
+    found: dict[int, Actors] = {}
+    for number, part, actor in seats:
+        if getattr(type(actor), method) is not getattr(Actor, method):
+            found.setdefault(number, []).append((part, actor))
+    return found
+
+
+def _changed(
+    call: Call,
+    acting: dict[int, Actors],
+    y: Tensor,
+    change: Callable[[Actors, Rows, Tensor], Tensor],
+    *,
+    own: bool = False,
+) -> Tensor:
+    """`y` after each delta changed its own rows of it; rows of no delta stay bit for bit.
+
+    `own`: nobody else reads `y`, so rows may be written into it.
+    """
+    whole: Tensor | None = y if own else None
+    for number, actors in acting.items():
+        rows = call.rows[number]
+        if rows is None:
+            y = change(actors, None, y if whole is None else whole)
+            whole = y if own else None
+        elif _some(rows):
+            if whole is None:
+                whole = y.clone()
+            whole[rows] = change(actors, rows, y[rows])  # from `y`: autograd forbids reading what is written next
+    return y if whole is None else whole
+
+
+def _some(rows: Rows) -> bool:
+    """A delta without rows in this batch costs nothing, and its prefix no columns."""
     if rows is None:
-        return changed
-    whole = y.clone()
-    whole[rows] = changed
-    return whole
+        return True
+    return rows.stop is None or rows.stop > (rows.start or 0) if isinstance(rows, slice) else len(rows) > 0
 
 
-def _on_rows(rows: Rows, x: Tensor, change: Any) -> Tensor:
-    if rows is None:
-        return change(x)
-    whole = x.clone()
-    whole[rows] = change(x[rows])
-    return whole
+def _before(actors: Actors, x: Tensor) -> Tensor:
+    for _, actor in actors:
+        x = actor.before(x)
+    return x
+
+
+def _after(actors: Actors, x: Tensor, y: Tensor) -> Tensor:
+    for part, actor in actors:
+        y = actor.after(x, y) if part is None else part.write(y, actor.after(x, part.read(y)))
+    return y

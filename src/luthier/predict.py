@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 
 from .backbone import Backbone
-from .batches import Layout, chunks, collate, layout_positions, micro_batches, pad
+from .batches import Layout, Layouts, chunks, collate, micro_batches, pad
 from .delta import Call, Delta, attach
 from .encode import Plan, answer_ids, uses_head, word_of
+from .flow import start
 from .records import Budget, Example, Prediction
 from .train import class_logits, label_logits
 
@@ -78,10 +79,10 @@ def _texts(
 
 
 def greedy(
-    backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray], decoding: Decoding, call: Call
+    backbone: Backbone, layout: Layouts, inputs: Sequence[np.ndarray], decoding: Decoding, call: Call
 ) -> list[list[int]]:
     """Most likely next token until the end token, for every row; ids without padding, the end token included."""
-    flow = _Seq2seq(backbone, layout, inputs) if backbone.kind == "seq2seq" else _Causal(backbone, layout, inputs)
+    flow = start(backbone, layout, inputs)
     end = backbone.tokenizer.eos_token_id
     answers: list[list[int]] = [[] for _ in inputs]
     alive = np.arange(len(inputs))
@@ -116,66 +117,6 @@ def _selected(rows: Any, stay: Tensor) -> Any:
     member = torch.zeros(int(stay.max()) + 1, dtype=torch.bool, device=stay.device)
     member[rows[rows <= stay.max()] if isinstance(rows, Tensor) else rows] = True
     return member[stay].nonzero().flatten()
-
-
-class _Seq2seq:
-    """An encoder-decoder's flow: the encoder runs once, the decoder token by token."""
-
-    def __init__(self, backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray]) -> None:
-        ids, mask = pad(inputs, layout.pad)
-        self.model, self.mask = backbone.model, mask.to(backbone.device)
-        self.hidden = self.model.get_encoder()(input_ids=ids.to(backbone.device), attention_mask=self.mask)[0]
-        self.last = torch.full((len(inputs), 1), layout.start, device=backbone.device)
-        self.past = None
-
-    def next(self) -> Tensor:
-        out = self.model(
-            encoder_outputs=(self.hidden,),
-            attention_mask=self.mask,
-            decoder_input_ids=self.last,
-            past_key_values=self.past,
-            use_cache=True,
-        )
-        self.past = out.past_key_values
-        return out.logits[:, -1]
-
-    def append(self, chosen_B: Tensor) -> None:
-        self.last = chosen_B[:, None]
-
-    def select(self, stay: Tensor) -> None:
-        self.hidden, self.mask, self.last = self.hidden[stay], self.mask[stay], self.last[stay]
-        self.past.batch_select_indices(stay)
-
-
-class _Causal:
-    """A decoder's flow: prompts padded on the left, positions explicit, then token by token."""
-
-    def __init__(self, backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray]) -> None:
-        ids, mask = pad(inputs, layout.pad, left=True)
-        self.model, self.layout, self.past = backbone.model, layout, None
-        self.last, self.mask = ids.to(backbone.device), mask.to(backbone.device)
-
-    def next(self) -> Tensor:
-        positions = layout_positions(self.mask, self.layout)
-        more = {} if positions is None else {"position_ids": positions[:, -self.last.shape[1] :]}
-        out = self.model(
-            input_ids=self.last,
-            attention_mask=self.mask,
-            past_key_values=self.past,
-            use_cache=True,
-            logits_to_keep=1,
-            **more,
-        )
-        self.past = out.past_key_values
-        return out.logits[:, -1]
-
-    def append(self, chosen_B: Tensor) -> None:
-        self.last = chosen_B[:, None]
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], 1)
-
-    def select(self, stay: Tensor) -> None:
-        self.last, self.mask = self.last[stay], self.mask[stay]
-        self.past.batch_select_indices(stay)
 
 
 def searched(

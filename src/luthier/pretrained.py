@@ -199,6 +199,12 @@ def generation_config(**settings: Any) -> Any:
     return transformers.GenerationConfig(**settings)
 
 
+def whole_cache() -> Any:
+    """A decoder's cache that keeps every position: sliding windows are left to the mask, so that rows may be dropped,
+    joined and shifted without a layer losing count of what it threw away."""
+    return transformers.DynamicCache()
+
+
 def use_interface(model: nn.Module) -> None:
     for module in model.modules():
         if hasattr(module, "config") and hasattr(module.config, "_attn_implementation"):

@@ -101,6 +101,32 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """One short training of the search for a learning rate."""
+
+    learning_rate: float
+    """Peak."""
+    steps: int
+    dev_loss: float | None
+    """Mean negative log-likelihood per label token (nats) at its end; None: lost, a number was not finite."""
+    tokens: int
+    """Trained and evaluated, counted as in `Step`."""
+    seconds: float
+    kept: bool = False
+    """Probed longer, or chosen."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a method trains, measured before its training."""
+
+    steps: int
+    """That fit into the budget's seconds."""
+    seconds_per_step: float
+    timed_steps: int
+
+
+@dataclass(frozen=True)
 class Budget:
     """What every trained method of a study may spend, the same for all."""
 
@@ -128,6 +154,12 @@ class Budget:
     """Development evaluations per epoch; the best by the task's metric is kept."""
     dev_rows: int = 200
     """Rows of those evaluations."""
+    search: float = 0.5
+    """Steps of the search for a learning rate, as a share of the training's; 0 takes each card's default."""
+    equal: str = "steps"
+    """`steps`: every method takes as many; `seconds`: every method takes the steps that fit into `seconds`."""
+    seconds: float | None = None
+    """Training seconds of every trained method, where those are equal."""
     checkpoint_seconds: float = 20.0
     """What a kill may cost at most."""
 

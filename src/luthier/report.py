@@ -7,12 +7,14 @@ text until it is escaped (`pages`). The same study gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import files, pages
+from . import files, humane, pages
 from .errors import Damaged, UserError
-from .pages import beside, figures, humane, lengths, summary
+from .pages import beside, figures, headline, lengths, reasons, spent, summary
+from .pages.by_rows import learning_curves_by_rows
 from .pages.summary import Entry, Results
 from .records import Example, Prediction, from_json
 
@@ -45,14 +47,25 @@ def table(results: Results) -> list[list[str]]:
     rows = [["method", *names, *costs, "status"]]
     for e in summary.entries(results):
         rows.append([e.name, *(humane.scored(m, e.metrics.get(m)) for m in names), *_costs(e), e.status])
+    for line in results.get("references") or ():
+        scored = (humane.scored(m, line["metrics"].get(m)) for m in names)
+        rows.append([line["name"], *scored, *[humane.ABSENT] * len(costs), "no model"])
     return rows
 
 
 def verdict_lines(results: Results, language: str = "en") -> list[str]:
     """The headline, one sentence a line, then every comparison on the primary metric, in `en` or `zh`."""
-    lines = [pages.say(key, language, **values) for key, values in summary.headline(results)]
+    lines = [pages.say(key, language, **values) for key, values in headline.headline(results)]
+    lines += [pages.say(key, language, **values) for key, values in _reasons(results)]
+    if results.get("detectable"):
+        lines.append(results["detectable"]["sentence"][language])
     decisive = [v for v in results.get("verdicts", ()) if v["metric"] == summary.primary(results)]
     return lines + [summary.in_words(results, v, language) for v in decisive]
+
+
+def _reasons(results: Results) -> list[summary.Sentence]:
+    found = reasons.reasons(results, summary.entries(results))
+    return list(found.said) if found else []
 
 
 def _costs(e: Entry) -> list[str]:
@@ -79,6 +92,7 @@ def _facts(folder: Path, results: Results) -> dict[str, Any]:
     return {
         **_study_facts(results, entries),
         **_figures(results, entries, steps),
+        **_details(results, entries),
         **_texts(results, [one for one in said if one.predictions], {e.id: e for e in examples}),
         "torn": torn,
     }
@@ -94,7 +108,7 @@ def _study_facts(results: Results, entries: list[Entry]) -> dict[str, Any]:
         "source": source,
         "metric": metric,
         "metrics": summary.metrics(results),
-        "headline": summary.headline(results),
+        "headline": headline.headline(results),
         "first_order": "ascending" if metric in summary.LOWER_IS_BETTER else "descending",
         "groups": max((s.get("n") or 0 for e in entries for s in e.metrics.values()), default=0),
         "entries": entries,
@@ -105,13 +119,38 @@ def _study_facts(results: Results, entries: list[Entry]) -> dict[str, Any]:
 
 def _figures(results: Results, entries: list[Entry], steps: Mapping[str, list[Any]]) -> dict[str, Any]:
     metric = summary.primary(results)
+    drawn = figures.costs(entries, metric)
     return {
         "intervals": figures.intervals(entries, metric),
-        "costs": figures.costs(entries, metric),
+        "costs": drawn,
+        "off_front": figures.off_front(drawn),
         "loss": figures.losses(entries, steps),
         "development": figures.development(entries, metric),
         "learned": [e for e in entries if steps[e.id] or e.facts.get("dev")],
     }
+
+
+def _details(results: Results, entries: list[Entry]) -> dict[str, Any]:
+    """The lines that need no model, clean rows, reasons, what was spent, and how much data is enough."""
+    lines = results.get("references") or ()
+    rivals = [line["against"] for line in lines if line.get("against")]
+    return {
+        "lines": lines,
+        "rivals": [{"key": summary.verdict_key(v), "words": v["sentence"]} for v in rivals],
+        "clean": [m for m in summary.metrics(results) if any(m in _clean(e) for e in entries)],
+        "clean_of": _clean,
+        "over_seeds": summary.over_seeds(entries, summary.primary(results)),
+        "reasons": reasons.reasons(results, entries),
+        "spent": spent.spent(entries),
+        "by_rows": learning_curves_by_rows(results.get("studies") or ()),
+        "detectable": (results.get("detectable") or {}).get("sentence"),
+        "leaked": len((results["study"].get("leaks") or {}).get("test") or ()),
+    }
+
+
+def _clean(e: Entry) -> Mapping[str, Any]:
+    """The scores on test rows that do not occur in train."""
+    return e.facts.get("metrics_clean") or {}
 
 
 def _texts(results: Results, said: list[beside.Said], examples: Mapping[str, Example]) -> dict[str, Any]:
@@ -128,7 +167,7 @@ def _texts(results: Results, said: list[beside.Said], examples: Mapping[str, Exa
 
 def _verdicts(results: Results, entries: list[Entry]) -> list[dict[str, Any]]:
     """The comparisons by metric, the primary one first, each with its words and its drawing."""
-    named = {e.id: e for e in entries}
+    named = {e.method: replace(e, name=e.method) for e in reversed(entries)} | {e.id: e for e in entries}
     margin = results["study"].get("margin") or 0.0
     groups = []
     for metric in summary.metrics(results):

@@ -6,35 +6,160 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import files
-from .records import Prediction, from_json, to_json
-from .score import verdicts
+from . import baselines, files, sentences, why
+from .alarms import alarms
+from .errors import Damaged
+from .records import Example, Prediction, from_json, to_json
+from .score import ALWAYS, figures, method_verdicts, resolution, scores
+from .tasks import parse_task
+
+Said = Mapping[str, Sequence[Prediction]]
+"""Trial -> what it answered."""
+Trials = Sequence[Mapping[str, Any]]
 
 
 def finish(folder: Path) -> dict[str, Any]:
-    """Gather the trials of a study folder into `results.json`; needs no model and no tensor."""
+    """Gather the trials of a study folder into `results.json`; needs no model and no tensor.
+
+    Beside `study`, `trials`, `verdicts` and `environment` it holds `references` (lines that need no model, with the
+    verdict of the best method against each), `why` (what the best one's lead is made of) and `detectable` (the true
+    difference that these rows show).
+    """
     study = files.read_json(folder / "study.json")
-    trials = [outcome(folder / name) for name in study["trials"]]
+    trials = [outcome(folder / name) | predicted(study, name) for name in study["trials"]]
     said = {t["id"]: read_predictions(folder / t["id"]) for t in trials if t["status"] == "done"}
-    found = (
-        verdicts(
-            said,
-            study["metrics"],
-            pairs=pairs(trials, study["primary"]),
-            margin=study["margin"],
-            one_seed=len(study["seeds"]) == 1,
-        )
-        if len(said) > 1
-        else []
-    )
+    for trial in trials:
+        if trial["id"] in said:
+            found = alarms(trial, _losses(folder / trial["id"]), said[trial["id"]], study["primary"])
+            trial["caveats"] = [*trial["caveats"], *found]
+            trial["metrics_clean"] = _clean_metrics(study, said[trial["id"]])
+    splits = _examples(folder)
     results = {
         "study": {k: v for k, v in study.items() if k != "environment"},
         "trials": trials,
-        "verdicts": to_json(found),
+        "verdicts": [],
+        "references": [],
         "environment": study["environment"],
     }
+    if said:
+        results |= _compared(study, trials, said)
+        results["references"] = _references(study, trials, said, splits)
+        shown = _one_each(trials, said)
+        best = next(t for t in shown if t["method"] == best_trial(trials, study["primary"])["method"])["id"]
+        rows, kept = {e.id: e for e in splits["test"]}, {t["id"]: said[t["id"]] for t in shown}
+        results["why"] = why.explain(kept, study["primary"], best, rows, study["prompt"])
     files.write_json(folder / "results.json", results)
     return results
+
+
+def _clean_metrics(study: Mapping[str, Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """The metrics without the test rows that training also shows; empty where there are none, or nothing but such."""
+    leaked = set(study.get("leaks", {}).get("test", ()))
+    clean = [p for p in predictions if p.id not in leaked]
+    if not clean or len(clean) == len(predictions):
+        return {}
+    return figures(scores(clean, study["metrics"]))
+
+
+def _compared(study: Mapping[str, Any], trials: Trials, said: Said) -> dict[str, Any]:
+    """The verdicts: on methods where there are several seeds, else on trained models."""
+    metrics, primary, margin = study["metrics"], study["primary"], study["margin"]
+    if len(study["seeds"]) > 1:
+        wanted = method_pairs(trials, primary)
+        found = method_verdicts(runs(trials, said), metrics, pairs=wanted, margin=margin)
+    else:
+        alone = {t["id"]: {_seed(t): said[t["id"]]} for t in trials if t["id"] in said}
+        found = method_verdicts(alone, metrics, pairs=pairs(trials, primary), margin=margin)
+    return {
+        "verdicts": [_with_costs(v, trials) if v["metric"] == primary else v for v in to_json(found)],
+        "detectable": resolution([v for v in found if v.metric == primary], next(iter(said.values()))),
+    }
+
+
+def _one_each(trials: Trials, said: Said) -> list[Mapping[str, Any]]:
+    """A finished trial of every method, with its lowest seed: what is explained are answers, not their mean."""
+    first: dict[str, Mapping[str, Any]] = {}
+    for t in sorted((t for t in trials if t["id"] in said), key=lambda t: t["seed"]):
+        first.setdefault(t["method"], t)
+    return list(first.values())
+
+
+def _with_costs(verdict: dict[str, Any], trials: Trials) -> dict[str, Any]:
+    sides = []
+    for name in (verdict["a"], verdict["b"]):
+        own = [t for t in trials if t["status"] == "done" and name in (t["id"], t["method"])]
+        sides.append((name, sentences.mean_costs(own)))
+    return verdict | {"sentence": sentences.with_costs(verdict["sentence"], sentences.costs(*sides))}
+
+
+def _references(
+    study: Mapping[str, Any], trials: Trials, said: Said, splits: Mapping[str, Sequence[Example]]
+) -> list[dict[str, Any]]:
+    """The lines that need no model, and how the best method stands to those that answered the same rows."""
+    if not splits["train"] or not splits["test"]:
+        return []
+    lines = baselines.reference_lines(splits, parse_task(study["task_spelled"]))
+    table = baselines.table(lines, study["metrics"])
+    best = best_trial(trials, study["primary"])["method"]
+    rivals = {x.name: {ALWAYS: x.predictions} for x in lines if x.kind != "human"}
+    known = {best: runs(trials, said)[best]} | rivals
+    found = method_verdicts(known, [study["primary"]], pairs=[(best, name) for name in rivals], margin=study["margin"])
+    against = {v["b"]: v for v in to_json(found)}
+    return [line | {"against": against[line["name"]]} if line["name"] in against else line for line in table]
+
+
+def runs(trials: Trials, said: Said) -> dict[str, dict[int | None, Sequence[Prediction]]]:
+    """Method -> seed -> answers; what trains nothing is the same beside every seed."""
+    found: dict[str, dict[int | None, Sequence[Prediction]]] = {}
+    for t in trials:
+        if t["id"] in said:
+            found.setdefault(t["method"], {})[_seed(t)] = said[t["id"]]
+    return found
+
+
+def _seed(trial: Mapping[str, Any]) -> int | None:
+    return trial["seed"] if trial["trainable_parameters"] else ALWAYS
+
+
+def method_pairs(trials: Trials, primary: str) -> list[tuple[str, str]]:
+    """`pairs`, of methods; two that share no seed cannot be paired and are left out."""
+    method = {t["id"]: t["method"] for t in trials}
+    seeds: dict[str, set[int]] = {}
+    for t in trials:
+        if t["status"] == "done":
+            seeds.setdefault(t["method"], set()).update([t["seed"]] if t["trainable_parameters"] else range(10_000))
+    found: list[tuple[str, str]] = []
+    for a, b in ((method[a], method[b]) for a, b in pairs(trials, primary)):
+        if a != b and seeds[a] & seeds[b] and (a, b) not in found and (b, a) not in found:
+            found.append((a, b))
+    return found
+
+
+def best_trial(trials: Trials, primary: str) -> Mapping[str, Any]:
+    """The best trial of the method that is best on average."""
+    done = [t for t in trials if t["status"] == "done"]
+    by_method: dict[str, list[float]] = {}
+    for trial in done:
+        by_method.setdefault(trial["method"], []).append(trial["metrics"][primary]["mean"])
+    winner = max(by_method, key=lambda m: sum(by_method[m]) / len(by_method[m]))
+    return max((t for t in done if t["method"] == winner), key=lambda t: t["metrics"][primary]["mean"])
+
+
+def _losses(folder: Path) -> list[float]:
+    try:
+        path = folder / "steps.jsonl"
+        return [line["loss"] for line in files.read_jsonl(path)] if path.exists() else []
+    except Damaged:  # the report names a torn file
+        return []
+
+
+def _examples(folder: Path) -> dict[str, list[Example]]:
+    """Split -> examples; empty where a folder came without them."""
+    found = {}
+    for split in ("train", "dev", "test"):
+        path = folder / "examples" / f"{split}.jsonl"
+        found[split] = [from_json(Example, v) for v in files.read_jsonl(path)] if path.exists() else []
+    return found
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -45,6 +170,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         "error": None,
         "learning_rate": None,
         "metrics": {},
+        "metrics_clean": {},
         "trainable_parameters": 0,
         "total_parameters": 0,
         "shipped_bytes": 0,
@@ -63,16 +189,22 @@ def outcome(folder: Path) -> dict[str, Any]:
     return {"id": folder.name, "method": trial["method"], "seed": trial["seed"]} | blank | facts
 
 
+def predicted(study: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What was forecast of a trial before it ran: the seconds that are measured too (training and predicting), and
+    its memory; empty where nothing was."""
+    forecast = study.get("forecast", {}).get("trials", {}).get(name)
+    if forecast is None:
+        return {}
+    seconds = forecast["train_seconds"] + forecast["predict_seconds"]
+    return {"predicted_seconds": round(seconds, 1), "predicted_peak_bytes": forecast["peak_bytes"]}
+
+
 def pairs(trials: Sequence[Mapping[str, Any]], primary: str) -> list[tuple[str, str]]:
     """Every method against the best, against full and against lora, each pair once."""
     done = [t for t in trials if t["status"] == "done"]
     if not done:
         return []
-    by_method: dict[str, list[float]] = {}
-    for trial in done:
-        by_method.setdefault(trial["method"], []).append(trial["metrics"][primary]["mean"])
-    winner = max(by_method, key=lambda m: sum(by_method[m]) / len(by_method[m]))
-    best = max((t for t in done if t["method"] == winner), key=lambda t: t["metrics"][primary]["mean"])
+    best = best_trial(trials, primary)
     anchors = [best, *(t for word in ("full", "lora") for t in done if t["method"].split("(")[0] == word)]
     found: list[tuple[str, str]] = []
     for anchor in anchors:

@@ -1,8 +1,9 @@
-"""Predictions -> scores with intervals, and what may be said of two trials on the same rows.
+"""Predictions -> scores with intervals, and what may be said of two trials, or two methods, on the same rows.
 
     scores(predictions, ["rouge"])                       # per metric: mean, 95 % interval, values per group
     verdicts({"lora": …, "full": …}, ["rouge1"])         # better, worse, tie or cannot tell, with a sentence
-    score_file("outputs.csv", "reference", ["a", "b"], ["rouge"], group_rows=3)
+    method_verdicts({"lora": {0: …, 1: …}, "full": {0: …, 1: …}}, ["rouge1"])             # over several seeds
+    smallest_detectable(…, …, "rouge1", groups=500)      # what so many rows can show
 
 No model and no torch: all of it works from files.
 """
@@ -13,19 +14,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import statistics
-from .data import read
-from .data.table import Row, listed
-from .errors import DataError, SpellingError, UserError
-from .machine import environment
+from . import sentences, statistics
+from .data.table import listed
+from .errors import SpellingError, UserError
 from .metrics import METRICS, Array, Metric
-from .records import Prediction, Score, Verdict, to_json
+from .records import Prediction, Score, Verdict
 from .spell import closest
 
 DRAWS = 2000
@@ -40,10 +37,28 @@ MARGIN = 0.01
 LEVEL = 0.05
 """Of all tests, after Holm's correction within a metric."""
 
-ONE_SEED = {
-    "en": " With one seed each, this speaks of these two trained models, not of the two methods.",
-    "zh": "各只有一个随机种子：此结论针对这两个训练好的模型，而非两种方法。",
-}
+POWER = 0.8
+"""How surely a difference should be found that is called detectable."""
+
+MOST_SEEDS = 100
+"""Nobody is told to run more."""
+
+ALWAYS = None
+"""The seed of what has none: `zero_shot` is the same beside every seed of another method."""
+
+Pairs = Iterable[tuple[str, str]]
+Runs = Mapping[str, Mapping[int | None, Sequence[Prediction]]]
+"""Method -> seed (or `ALWAYS`) -> what it said."""
+
+
+@dataclass(frozen=True)
+class Comparison(Verdict):
+    """A verdict, with how many seeds it speaks of and what it could have found."""
+
+    seeds: int = 1
+    """Of each of the two; with 2 or more, it speaks of methods."""
+    detectable: float = 0.0
+    """The true difference that these rows and seeds find with 80 % power, corrected like p, at the spread measured."""
 
 
 def chosen(metrics: Sequence[str]) -> list[Metric]:
@@ -85,15 +100,20 @@ def scores(predictions: Sequence[Prediction], metrics: Sequence[str], seed: int 
     return found
 
 
+def figures(measured: Iterable[Score]) -> dict[str, dict[str, Any]]:
+    """Scores as `results.json` has them: metric -> `mean, low, high, n`."""
+    return {s.metric: {"mean": s.mean, "low": s.low, "high": s.high, "n": s.n} for s in measured}
+
+
 def verdicts(
     trials: Mapping[str, Sequence[Prediction]],
     metrics: Sequence[str],
     *,
-    pairs: Iterable[tuple[str, str]] | None = None,
+    pairs: Pairs | None = None,
     margin: float = MARGIN,
     seed: int = 0,
     one_seed: bool = True,
-) -> list[Verdict]:
+) -> list[Comparison]:
     """Pairs of trials (default: all) on each metric, compared on the same rows; `difference` = a − b.
 
     `low` and `high` are the 95 % interval from resampling groups, the same for both trials. `p` is corrected (Holm)
@@ -108,88 +128,95 @@ def verdicts(
     Raises:
         UserError: trials on different rows, a pair that names no trial, or what `scores` refuses.
     """
+    runs = {name: {0 if one_seed else ALWAYS: said} for name, said in trials.items()}
+    return method_verdicts(runs, metrics, pairs=pairs, margin=margin, seed=seed)
+
+
+def method_verdicts(
+    runs: Runs, metrics: Sequence[str], *, pairs: Pairs | None = None, margin: float = MARGIN, seed: int = 0
+) -> list[Comparison]:
+    """Pairs of methods (default: all) on each metric, over the seeds that both ran with; `difference` = a − b.
+
+    Runs of one seed are paired: they saw the same rows in the same order. The difference is the mean over seeds, d̄.
+    Two things vary: which rows were drawn, measured by resampling groups (the same ones for every run), and what a
+    seed decides, measured by the spread of the seeds' differences d_s with S − 1 degrees of freedom. The interval is
+    d̄ ± √(rows² + seeds²), seeds = t(S−1) · sd(d_s) / √S (`statistics.over_seeds`, Howe 1974), and `p` the level at
+    which it reaches zero, corrected (Holm) for the number of pairs within the metric. A pair with one seed in common
+    is compared as two trained models (see `verdicts`), and its sentence says so.
+
+    Raises:
+        UserError: runs on different rows, a pair that names no method or shares no seed, or what `scores` refuses.
+    """
     if not margin >= 0:
         raise UserError(f"margin={margin} is no width.", "0 or more, as a fraction", "0.01 is one point")
-    names = list(trials)
-    wanted = list(combinations(names, 2) if pairs is None else pairs)
+    wanted = list(combinations(runs, 2) if pairs is None else pairs)
     for pair in wanted:
-        if unknown := [name for name in pair if name not in trials]:
-            raise UserError(f"The pair {pair} names {unknown[0]!r}.", listed(names), "name two trials")
+        if unknown := [name for name in pair if name not in runs]:
+            raise UserError(f"The pair {pair} names {unknown[0]!r}.", listed(list(runs)), "name two trials")
     if not wanted:
         return []
-    rows = _Rows.of(trials[names[0]])
-    aligned = [rows.aligned(trials[name], name, names[0]) for name in names]
-    places = [(names.index(a), names.index(b)) for a, b in wanted]
+    flat = [(name, number) for name, by_seed in runs.items() for number in by_seed]
+    said = [runs[name][number] for name, number in flat]
+    rows = _Rows.of(said[0])
+    aligned = [rows.aligned(one, name, flat[0][0]) for one, (name, _) in zip(said, flat)]
+    shared = [_shared(runs, a, b) for a, b in wanted]
+    places = [[(flat.index((a, s)), flat.index((b, t))) for s, t in both] for (a, b), both in zip(wanted, shared)]
     found = []
     for metric in chosen(metrics):
         sums = np.stack([rows.sums(metric, predictions) for predictions in aligned], axis=1)
-        p = statistics.holm(_p_values(metric, sums, places, seed))
-        drawn = statistics.bootstrap(sums, metric.value, DRAWS, seed)
-        means = metric.value(sums.sum(axis=0))
-        for (a, b), (i, j), corrected in zip(wanted, places, p):
-            differing = int(np.any(sums[:, i] != sums[:, j], axis=1).sum())
-            apart = float(means[i] - means[j]), drawn[:, i] - drawn[:, j]
-            pair = _Pair(metric.word, a, b, *apart, corrected, len(wanted), differing)
-            found.append(pair.verdict(rows, margin, one_seed))
+        measured = _measured(metric, sums, places, seed)
+        corrected = statistics.holm(_p_values(metric, sums, places, measured, seed))
+        for (a, b), both, one, p in zip(wanted, shared, measured, corrected):
+            pair = _Pair(metric.word, a, b, one, p, len(wanted))
+            found.append(pair.verdict(rows, margin, _trained_once(both)))
     return found
 
 
-def read_outputs(
-    path: str | PathLike[str],
-    references: str,
-    outputs: Sequence[str],
-    group: str | None = None,
-    group_rows: int | None = None,
-) -> dict[str, list[Prediction]]:
-    """Output column -> one prediction per row of a file that `luthier.data` reads; row i has the id `i`.
+def _trained_once(both: Sequence[tuple[int | None, int | None]]) -> int:
+    """Of the two, how many are one trained model and so stand for themselves only."""
+    return sum(side is not ALWAYS for side in both[0]) if len(both) == 1 else 0
 
-    A reference is a text, or a list of texts that are all right. Rows belong together where the column `group` says
-    so, or `group_rows` at a time. An output that is missing is an empty text.
+
+def smallest_detectable(
+    a: Sequence[Prediction], b: Sequence[Prediction], metric: str, groups: int | None = None, comparisons: int = 1
+) -> float:
+    """The true difference that a paired comparison on `groups` groups (default: as many as the pilot has) finds with
+    80 % power at the 5 % level, the strictest of Holm's levels for so many comparisons; as a fraction.
+
+    `a` and `b` are the pilot, two sets of answers to the same rows: the spread of their paired differences is taken
+    for that of the study (`statistics.smallest_detectable`). Where the metric has no value per row, the spread comes
+    from resampling.
 
     Raises:
-        DataError: no such column, a row without a reference or a group, or rows that do not divide by `group_rows`.
-        UserError: no output column, one named twice, or both ways of grouping.
+        UserError: answers to different rows, or what `scores` refuses.
     """
-    return _outputs(_read(path)[0], references, outputs, group, group_rows)
+    rows = _Rows.of(a)
+    found = chosen([metric])[0]
+    sums = np.stack([rows.sums(found, one) for one in (a, rows.aligned(b, "b", "a"))], axis=1)
+    sd = _measured(found, sums, [[(0, 1)]], seed=0)[0].sd(rows.count)
+    return statistics.smallest_detectable(sd, groups or rows.count, LEVEL / comparisons, POWER)
 
 
-def score_file(
-    path: str | PathLike[str],
-    references: str,
-    outputs: Sequence[str],
-    metrics: Sequence[str] = ("rouge",),
-    *,
-    group: str | None = None,
-    group_rows: int | None = None,
-) -> dict[str, Any]:
-    """Score and compare the output columns of a file, in the shape of `results.json`; each column is a trial."""
-    rows, notes = _read(path)
-    said = _outputs(rows, references, outputs, group, group_rows)
-    words = [metric.word for metric in chosen(metrics)]
-    trials = []
-    for name, predictions in said.items():
-        empty = sum(not p.prediction.strip() for p in predictions)
-        measured = {
-            s.metric: {"mean": s.mean, "low": s.low, "high": s.high, "n": s.n} for s in scores(predictions, words)
-        }
-        caveats = [f"{empty:,} of {len(predictions):,} outputs are empty and were scored as such"] if empty else []
-        trials.append({"id": name, "method": name, "status": "done", "metrics": measured, "caveats": caveats})
-    groups = len({p.group for p in next(iter(said.values()))})
-    study = {
-        "name": Path(path).name,
-        "metrics": words,
-        "primary": words[0],
-        "margin": MARGIN,
-        "references": references,
-        "data": {
-            "source": fspath(path),
-            "synthetic": False,
-            "rows": {"test": len(rows)},
-            "groups": groups,
-            "notes": notes,
-        },
-    }
-    return {"study": study, "trials": trials, "verdicts": to_json(verdicts(said, words)), "environment": environment()}
+def resolution(found: Sequence[Comparison], rows: Sequence[Prediction]) -> dict[str, Any] | None:
+    """What these rows can show on one metric, as `results.json` has it: the middle one of the comparisons' detectable
+    differences, with a sentence; None without a comparison."""
+    if not found:
+        return None
+    held = _Rows.of(rows)
+    difference, metric = float(np.median([v.detectable for v in found])), found[0].metric
+    sentence = sentences.detectable(difference, metric, held.count, held.unit, None, found[0].seeds)
+    return {"metric": metric, "difference": difference, "groups": held.count, "sentence": sentence}
+
+
+def _shared(runs: Runs, a: str, b: str) -> list[tuple[int | None, int | None]]:
+    """The seeds of the two that are compared with each other."""
+    if ALWAYS in runs[a] or ALWAYS in runs[b]:
+        return [(s, t) for s in runs[a] for t in runs[b]]
+    both = [(s, s) for s in runs[a] if s in runs[b]]
+    if not both:
+        seeds = f"{listed(list(map(str, runs[a])))} and {listed(list(map(str, runs[b])))}"
+        raise UserError(f"{a} and {b} ran with seeds {seeds}.", "one or more in common", "run both with the same seeds")
+    return both
 
 
 @dataclass(frozen=True)
@@ -246,80 +273,109 @@ class _Rows:
 
 
 @dataclass(frozen=True)
+class _Measured:
+    """A difference, and what it would have been with other rows and other seeds."""
+
+    difference: float
+    drawn: Array
+    """In each bootstrap draw of groups."""
+    by_seed: tuple[float, ...]
+    differing: int
+    """Groups in which the two are not equal."""
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        rows = statistics.interval(self.drawn, self.difference, level)
+        return statistics.over_seeds(rows, self.difference, self.by_seed, level)
+
+    def sd(self, groups: int) -> float:
+        """Of the groups' differences, in the metric's unit."""
+        return float(self.drawn.std()) * groups**0.5
+
+    def p(self) -> float:
+        return statistics.seeds_p(self.difference, float(self.drawn.std()), self.by_seed)
+
+
+def _measured(metric: Metric, sums: Array, places: Sequence[Sequence[tuple[int, int]]], seed: int) -> list[_Measured]:
+    drawn = statistics.bootstrap(sums, metric.value, DRAWS, seed)
+    means = metric.value(sums.sum(axis=0))
+    found = []
+    for both in places:
+        left, right = ([pair[side] for pair in both] for side in (0, 1))
+        by_seed = means[left] - means[right]
+        differing = int(np.any(sums[:, left] != sums[:, right], axis=(1, 2)).sum())
+        apart = (drawn[:, left] - drawn[:, right]).mean(axis=1)
+        found.append(_Measured(float(by_seed.mean()), apart, tuple(by_seed.tolist()), differing))
+    return found
+
+
+@dataclass(frozen=True)
 class _Pair:
     """One comparison, measured."""
 
     metric: str
     a: str
     b: str
-    difference: float
-    drawn: Array
-    """The difference in each bootstrap draw."""
+    measured: _Measured
     p: float
     comparisons: int
     """For which p was corrected."""
-    differing: int
-    """Groups in which the two are not equal."""
 
-    def verdict(self, rows: _Rows, margin: float, one_seed: bool) -> Verdict:
-        low, high = statistics.interval(self.drawn, self.difference)
-        narrow = statistics.interval(self.drawn, self.difference, 0.90)
+    def verdict(self, rows: _Rows, margin: float, trained_once: int) -> Comparison:
+        m, level, groups = self.measured, LEVEL / self.comparisons, rows.count
         word = "cannot tell"
         if self.p < LEVEL:
-            word = "better" if self.difference > 0 else "worse"
-        elif statistics.equivalent(*narrow, margin, self.differing, rows.count):
+            word = "better" if m.difference > 0 else "worse"
+        elif statistics.equivalent(*m.interval(0.90), margin, m.differing, groups):
             word = "tie"
-        sd = float(self.drawn.std()) * rows.count**0.5
-        needed = statistics.groups_needed(self.difference, sd, margin, LEVEL / self.comparisons)
-        said = self._sentence(word, (low, high), margin, rows, needed - rows.count)
-        sentence = {language: said[language] + ONE_SEED[language] * one_seed for language in said}
-        return Verdict(self.metric, self.a, self.b, self.difference, low, high, self.p, word, sentence)
-
-    def _sentence(
-        self, word: str, ends: tuple[float, float], margin: float, rows: _Rows, more: float
-    ) -> dict[str, str]:
-        a, b, metric, width = self.a, self.b, self.metric, _points(margin, sign=False)
-        by, low, high = map(_points, (self.difference, *ends))
-        en, zh = f"{by} points (95 % interval {low} to {high})", f"{by} 个百分点（95% 区间 {low} 至 {high}）"
-        unit, unit_zh = rows.unit
-        if word == "tie":
-            return {
-                "en": f"{a} and {b} tie on {metric}: {en}, at the 5 % level no more than {width} either way.",
-                "zh": f"在 {metric} 上，{a} 与 {b} 打平：相差 {zh}，在 5% 水平上不超过 {width}。",
-            }
-        if word == "cannot tell":
-            hope, hope_zh = _hope(more, unit, unit_zh)
-            if ends[0] > 0 or ends[1] < 0:  # the interval alone would say otherwise
-                p, tests = f"{self.p:.2f}", self.comparisons
-                hope = f"It may still be chance: p = {p}, corrected for the number of comparisons ({tests:,}). {hope}"
-                hope_zh = f"这仍可能出于偶然：p = {p}，已按比较次数（{tests:,}）校正。{hope_zh}"
-            return {
-                "en": f"{rows.count:,} {unit} cannot tell {a} and {b} apart on {metric}: {en}. {hope}",
-                "zh": f"仅凭 {rows.count:,} {unit_zh}，无法分辨 {a} 与 {b} 在 {metric} 上的高下：相差 {zh}。{hope_zh}",
-            }
-        inside = abs(self.difference) < margin
-        note = f" That is less than the margin of {width} points that counts." * inside
-        note_zh = f"这一差异小于 {width} 个百分点的界限。" * inside
-        return {
-            "en": f"{a} is {word} than {b} on {metric}: {en}.{note}",
-            "zh": f"在 {metric} 上，{a} {'优于' if word == 'better' else '不如'} {b}：相差 {zh}。{note_zh}",
-        }
+        floor = statistics.seeds_floor(m.by_seed, level, POWER)
+        by_rows = statistics.smallest_detectable(m.sd(groups), groups, level, POWER)
+        more_rows = statistics.groups_needed(m.difference, m.sd(groups), margin, level, floor) - groups
+        finding = sentences.Finding(
+            self.metric,
+            self.a,
+            self.b,
+            m.difference,
+            m.interval(),
+            self.p,
+            self.comparisons,
+            margin,
+            groups,
+            rows.unit,
+            len(m.by_seed),
+            more_rows,
+            _more_seeds(m, by_rows, level),
+        )
+        said = finding.told(word)
+        said = sentences.joined(said, *(sentences.ONE_MODEL, sentences.ONE_SEED)[trained_once - 1 : trained_once])
+        found = (self.metric, self.a, self.b, m.difference, *m.interval(), self.p, word, said)
+        return Comparison(*found, len(m.by_seed), float(np.hypot(by_rows, floor)))
 
 
-def _hope(more: float, unit: str, unit_zh: str) -> tuple[str, str]:
-    """How many more groups would settle it, to two digits."""
-    if not np.isfinite(more):
-        return f"More {unit} would not settle it.", f"增加{unit_zh}数也无法得出结论。"
-    about = f"{int(float(f'{max(1.0, more):.1e}')):,}"
-    return f"About {about} more {unit} could settle it.", f"大约再有 {about} {unit_zh}可以得出结论。"
+def _more_seeds(m: _Measured, by_rows: float, level: float) -> float:
+    """Seeds that would settle it as a difference, if the spread between seeds stays; infinite where none would."""
+    have = len(m.by_seed)
+    for more in range(1, MOST_SEEDS) if have > 1 and by_rows < abs(m.difference) else ():
+        scale = ((have + more) / have) ** 0.5
+        degrees = have + more - 1
+        reach = statistics.student_quantile(1 - level, degrees) + statistics.student_quantile(2 * POWER - 1, degrees)
+        if np.hypot(by_rows, reach * statistics.seeds_error(m.by_seed) / scale) <= abs(m.difference):
+            return float(more)
+    return float("inf")
 
 
-def _points(fraction: float, sign: bool = True) -> str:
-    text = f"{100 * fraction:{'+' if sign else ''}.2f}"
-    return "0.00" if float(text) == 0 else text.replace("-", "−")
+def _p_values(
+    metric: Metric,
+    sums: Array,
+    places: Sequence[Sequence[tuple[int, int]]],
+    measured: Sequence[_Measured],
+    seed: int,
+) -> list[float]:
+    single = [both[0] for both in places if len(both) == 1]
+    of_single = iter(_p_of_models(metric, sums, single, seed))
+    return [next(of_single) if len(both) == 1 else one.p() for both, one in zip(places, measured)]
 
 
-def _p_values(metric: Metric, sums: Array, places: Sequence[tuple[int, int]], seed: int) -> list[float]:
+def _p_of_models(metric: Metric, sums: Array, places: Sequence[tuple[int, int]], seed: int) -> list[float]:
     # of right and wrong rows all exchanges can be counted, which is McNemar's test
     if metric.per_row and np.isin(sums[..., 0], (0, 1)).all() and (sums[..., 1] == 1).all():
         right = sums[..., 0] == 1
@@ -336,63 +392,3 @@ def _by_id(predictions: Sequence[Prediction]) -> dict[str, Prediction]:
         twice = Counter(p.id for p in predictions).most_common(1)[0][0]
         raise UserError(f"The id {twice!r} is there twice.", "each row once", "number the rows")
     return found
-
-
-def _read(path: str | PathLike[str]) -> tuple[list[Row], list[str]]:
-    table = read(path)
-    if len(table.splits) > 1:
-        raise DataError(f"{path} holds {listed(list(table.splits))}.", "one list of rows", "name the file of one split")
-    return next(iter(table.splits.values())), list(table.notes)
-
-
-def _outputs(
-    rows: Sequence[Row], references: str, outputs: Sequence[str], group: str | None, group_rows: int | None
-) -> dict[str, list[Prediction]]:
-    names = [name.strip() for name in outputs]
-    if not names or len(set(names)) != len(names):
-        raise UserError(f"The outputs are {names}.", "one or more columns, each once", "name them with --outputs")
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    for name in (references, *names, *([group] if group else [])):
-        if name not in columns:
-            hint = closest(name, columns) or "check the header"
-            raise DataError(f"There is no column {name!r}.", listed(columns, 30), hint)
-    groups = _groups(rows, group, group_rows)
-    wanted = [_references(row.get(references), i) for i, row in enumerate(rows)]
-    said = {name: [_text(row.get(name), name, i) for i, row in enumerate(rows)] for name in names}
-    return {
-        name: [Prediction(str(i), groups[i], text, wanted[i], 0, 0.0) for i, text in enumerate(texts)]
-        for name, texts in said.items()
-    }
-
-
-def _groups(rows: Sequence[Row], group: str | None, group_rows: int | None) -> list[str]:
-    if group and group_rows is not None:
-        raise UserError(f"Rows are grouped by column {group!r} and by {group_rows} rows.", "one of the two", "drop one")
-    if group:
-        names = [_text(row.get(group), group, i) for i, row in enumerate(rows)]
-        if "" in names:
-            raise DataError(f"Row {names.index('') + 1} has no {group!r}.", "a group for every row", "fill it in")
-        return names
-    size = 1 if group_rows is None else group_rows
-    if size < 1 or len(rows) % size:
-        raise DataError(
-            f"{len(rows):,} rows do not make groups of {size}.",
-            "a number that divides the rows",
-            "check --group-rows, or name a column with --group",
-        )
-    return [str(i // size) for i in range(len(rows))]
-
-
-def _references(value: Any, i: int) -> tuple[str, ...]:
-    texts = value if isinstance(value, list) else [value]
-    found = tuple(text for text in (_text(v, "reference", i) for v in texts) if text.strip())
-    if not found:
-        raise DataError(f"Row {i + 1} has no reference.", "a text in every row", "fill it in or take the row out")
-    return found
-
-
-def _text(value: Any, column: str, i: int) -> str:
-    if isinstance(value, (dict, list, bytes)):
-        kind = type(value).__name__
-        raise DataError(f"Row {i + 1} holds a {kind} as {column}.", "texts or numbers", "flatten the column")
-    return "" if value is None else str(value)

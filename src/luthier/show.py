@@ -14,9 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from . import humane
+from .humane import ABSENT
 from .report import table, verdict_lines
 
 DONE = 0
+FORECAST = ("train", "evaluate", "predict")
 WIDE = 150
 """Columns of a table that goes to a file or a pipe."""
 
@@ -50,6 +53,9 @@ class Progress:
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Show one progress event of a study."""
+        if event.get("phase") == "forecast":
+            forecast(event, self._bars.console)
+            return
         ended = "exit" in event or event.get("phase") == "kept"
         self._bars.update(self._study, total=event["of"], completed=event["number"] - (0 if ended else 1))
         if "phase" not in event or ended:
@@ -70,7 +76,7 @@ class Progress:
 def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
     """The table and the verdicts of a study."""
     console = Console()
-    head, *lines = table(found)
+    head, *lines = _measured(table(found))
     primary = found["study"].get("primary")
     drawn = Table(*head)
     for line in lines:
@@ -84,6 +90,12 @@ def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
             console.print(f"{trial['method']}: {trial['status']}: {trial['error']}", markup=False)
     for page in pages:
         print(page)
+
+
+def _measured(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table without the columns in which nothing was measured."""
+    kept = [i for i, cells in enumerate(zip(*lines[1:])) if set(cells) != {ABSENT}]
+    return [[line[i] for i in kept] for line in lines]
 
 
 def plan(prepared: Any, as_json: bool) -> int:
@@ -100,6 +112,33 @@ def plan(prepared: Any, as_json: bool) -> int:
         print(f"  note: {note}")
     print("\n".join(facts["trials"]))
     return DONE
+
+
+def forecast(found: Mapping[str, Any], console: Console | None = None) -> None:
+    """What a study will take: the whole in a line, then every trial."""
+    console = console or Console()
+    if "error" in found:
+        console.print(f"no forecast: {found['error']}", markup=False, highlight=False)
+        return
+    memory, disk = humane.size(found["peak_bytes"]), humane.size(found["disk_bytes"])
+    free, left = humane.size(found["free_bytes"]), humane.size(found["free_disk_bytes"])
+    sizes = f"{memory} of memory ({free} free), {disk} of disk ({left} free)"
+    line = f"forecast: {humane.duration(found['seconds'])}, {sizes}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for note in found["notes"]:
+        console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
+    drawn = Table("method")
+    for name in ("search", *FORECAST, "all", "memory", "disk"):
+        drawn.add_column(name, justify="right")
+    for trial in found["trials"].values():
+        parts = [trial[f"{part}_seconds"] for part in ("search", *FORECAST)]
+        times = [humane.duration(s) if s else "" for s in (*parts, trial["seconds"])]
+        sizes = [humane.size(trial["peak_bytes"]), humane.size(trial["disk_bytes"]) if trial["disk_bytes"] else ""]
+        drawn.add_row(escape(trial["method"]), *times, *sizes)
+    (console if console.is_terminal else Console(file=console.file, width=WIDE)).print(drawn)
+    for trial in found["too_large"]:
+        line = f"{trial['method']} does not fit ({humane.size(trial['peak_bytes'])}); what would: {trial['would']}"
+        console.print(line, markup=False, highlight=False)
 
 
 def rows(found: Sequence[Mapping[str, Any]], as_json: bool, whole: Any = None) -> int:

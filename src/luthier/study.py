@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import random
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -15,17 +16,28 @@ from pathlib import Path
 from typing import Any
 
 from . import data as sources
-from . import files, tasks
+from . import files, inspection, tasks
 from .backbone import Backbone
+from .data.check import leaked
 from .encode import plan
 from .engines.local import DONE, STOPPED, Workers
 from .errors import Damaged, UserError
 from .machine import environment
 from .methods import METHODS, Method
+from .minutes import Choice, fit_into
+from .plan import Asked, foresee, refuse_too_large
+from .probe import ProbeFailed
 from .records import Budget, Example, dumps, to_json
 from .results import finish
+from .score import chosen
 from .spell import parse_list
 from .trial import Trial, fresh_delta
+
+BETWEEN_SEEDS = {
+    "vary": ["order of the training rows", "first values of the delta and of a class head", "dropout masks"],
+    "same": ["rows of every split", "prompt", "learning rate and steps, found with seed 0", "backbone"],
+}
+"""What a difference between two seeds of one method can come from, and what not."""
 
 MARGIN = 0.01
 """Differences within one point count as none; stored before training."""
@@ -44,7 +56,11 @@ class Study:
         task, prompt, answer: override what the columns suggest.
         train_rows, test_rows: draw that many by seed 0; None takes all.
         seeds: how many seeds per method, 0 to seeds−1.
+        search: look for each trained method's learning rate, with as many tokens for each (`Budget.search`); without
+            it every card's default is taken.
         out: the study's folder.
+        forecast: say first what it will take, and refuse what does not fit into memory.
+        minutes: take as many epochs, training rows and development rows of the above as end in this time.
 
     Example:
         >>> Study("seedling-t5", "dialogues", methods="zero_shot, lora(rank=8)").run()  # doctest: +SKIP
@@ -62,6 +78,9 @@ class Study:
     seeds: int = 1
     precision: str = "auto"
     out: str | Path = "runs/study"
+    search: bool = True
+    forecast: bool = True
+    minutes: float | None = None
 
     def run(self, tell: Tell = lambda event: None, resume: bool = False) -> dict[str, Any]:
         """Run what is not finished yet; returns what `results.json` holds.
@@ -75,6 +94,8 @@ class Study:
         """
         prepared = prepare(self, resume)
         write(prepared)
+        if self.forecast and os.environ.get("LUTHIER_FORECAST") != "no":
+            tell({"phase": "forecast"} | kept_forecast(prepared))
         run_trials(prepared, tell)
         return finish(Path(self.out))
 
@@ -89,7 +110,9 @@ class Study:
         for field in ("epochs", "steps", "batch_size", "dev_rows"):
             if getattr(self.budget, field) != getattr(Budget(), field):
                 words += [f"--{field.replace('_', '-')}", f"{getattr(self.budget, field):g}"]
+        words += ["--equal", "seconds", "--seconds", f"{self.budget.seconds:g}"] if self.budget.seconds else []
         words += ["--seeds", str(self.seeds)] if self.seeds != 1 else []
+        words += [] if self.search else ["--no-search"]
         words += ["--precision", self.precision] if self.precision != "auto" else []
         return shlex.join([*words, "--out", str(self.out)])
 
@@ -107,28 +130,40 @@ class Prepared:
     """What study.json holds."""
     splits: Mapping[str, Sequence[Example]]
     trials: Sequence[Trial]
+    asked: Asked
 
     @property
     def folder(self) -> Path:
         return Path(self.study.out)
 
+    def foresee(self, fresh: bool = False, tokens: Path | None = None) -> dict[str, Any]:
+        """What the study will take, as plain JSON values; `tokens` keeps the token plans for the trials."""
+        asked = dataclasses.replace(self.asked, methods={t.id: t.method for t in self.trials}, tokens=tokens)
+        return foresee(asked, fresh)
+
 
 def prepare(study: Study, resume: bool) -> Prepared:
     """Read the data, choose the task, check every method against the backbone."""
     check_numbers(study)
+    budget = study.budget if study.search else dataclasses.replace(study.budget, search=0.0)
     notes: list[str] = []
     methods = parse_list(study.methods, METHODS, notes) if isinstance(study.methods, str) else tuple(study.methods)
     name = study.backbone if isinstance(study.backbone, str) else study.backbone.name
     splits, task, table = read_data(study)
+    chosen(task.metrics)  # a metric whose library is missing is refused before anything is trained
     notes += table.notes
-    sketch = Backbone.sketch(name)
+    sketch = Backbone.sketch(name, study.precision)
     for method in methods:
         fresh_delta(sketch, method, task, seed=0)
     whole = Backbone(name, study.precision) if isinstance(study.backbone, str) else study.backbone
-    plan(whole, task, splits["train"][:1], study.budget)  # a prompt that leaves no room for its row is refused here
+    plan(whole, task, splits["train"][:1], budget)  # a prompt that leaves no room for its row is refused here
+    asked = Asked(sketch, whole.facts(), task, splits, budget, study_trials(study, methods))
+    if study.minutes is not None:
+        study, asked, fitted = in_time(study, asked, resume)
+        budget, splits, notes = asked.budget, dict(asked.splits), [*notes, *fitted["notes"]]
     mark = hashlib.sha256(dumps([splits[s] for s in sorted(splits)]).encode("utf-8", "replace")).hexdigest()[:16]
     trials = [
-        Trial(name, whole.precision, whole.fingerprint, repr(method), repr(task), study.budget, seed, mark)
+        Trial(name, whole.precision, whole.fingerprint, repr(method), repr(task), budget, seed, mark)
         for seed in range(study.seeds)
         for method in methods
         if method.trains or seed == 0
@@ -147,16 +182,65 @@ def prepare(study: Study, resume: bool) -> Prepared:
             "notes": notes,
         },
         "prompt": task.prompt,
-        "budget": to_json(study.budget),
+        "budget": to_json(budget),
+        "search": budget.search > 0,
+        "equal": budget.equal,
         "methods": [repr(m) for m in methods],
         "seeds": list(range(study.seeds)),
+        "between_seeds": BETWEEN_SEEDS,
         "margin": MARGIN,
         "metrics": list(task.metrics),
         "primary": task.best_by,
+        "leaks": {"test": list(leaked(splits))},
     }
-    prepared = Prepared(study, facts, splits, trials)
+    if study.minutes is not None:
+        facts["minutes"] = fitted
+    prepared = Prepared(study, facts, splits, trials, asked)
     check_folder(prepared, resume)
     return prepared
+
+
+def study_trials(study: Study, methods: Sequence[Method]) -> dict[str, str]:
+    """A name for each trial -> its method."""
+    return {f"{m!r}.s{seed}": repr(m) for seed in range(study.seeds) for m in methods if m.trains or seed == 0}
+
+
+def in_time(study: Study, asked: Asked, resume: bool) -> tuple[Study, Asked, dict[str, Any]]:
+    """The study with what of it fits into its minutes, and what study.json says of that; a resumed one keeps its
+    first choice, because the same training must go on."""
+    assert study.minutes is not None, "the caller asked for it"
+    path = Path(study.out) / "study.json"
+    old = files.read_json(path).get("minutes") if resume and path.exists() else None
+    if old and old["minutes"] == study.minutes:
+        chosen, notes = Choice(**old["chosen"]), old["notes"]
+    else:
+        chosen, seconds = fit_into(asked, study.minutes)
+        notes = [f"planned into {study.minutes:g} minutes: {c}" for c in chosen.beside(asked)]
+        notes = notes or [f"all of it is expected to take {seconds / 60:.1f} of {study.minutes:g} minutes"]
+    budget = dataclasses.replace(asked.budget, epochs=chosen.epochs, dev_rows=chosen.dev_rows)
+    rows = chosen.rows if chosen.rows < len(asked.splits["train"]) else study.train_rows
+    train = draw(list(asked.splits["train"]), rows, keep_labels=asked.task.kind == "label")
+    asked = dataclasses.replace(asked, budget=budget, splits={**asked.splits, "train": train})
+    fitted = {"minutes": study.minutes, "chosen": vars(chosen), "notes": notes}
+    return dataclasses.replace(study, budget=budget, train_rows=rows), asked, fitted
+
+
+def kept_forecast(prepared: Prepared) -> dict[str, Any]:
+    """The forecast in study.json, made where it holds none yet; one made before the first step stays.
+
+    Raises:
+        UserError: a trial will not fit into the memory that is free.
+    """
+    path = prepared.folder / "study.json"
+    facts = files.read_json(path)
+    if "forecast" not in facts:
+        try:
+            facts["forecast"] = prepared.foresee(tokens=prepared.folder / "tokens")
+        except ProbeFailed as fault:  # what cannot be forecast can still be tried
+            facts["forecast"] = {"error": str(fault)}
+        refuse_too_large(facts["forecast"])
+        files.write_json(path, facts)
+    return facts["forecast"]
 
 
 def check_numbers(study: Study) -> None:
@@ -165,6 +249,7 @@ def check_numbers(study: Study) -> None:
         ("train_rows", study.train_rows, 1),
         ("test_rows", study.test_rows, 1),
         ("seeds", study.seeds, 1),
+        ("minutes", study.minutes, 0.1),
     ):
         if value is not None and value < least:
             raise UserError(f"{name} is {value}.", f"{least} or more", f"set it to at least {least}")
@@ -179,6 +264,29 @@ def check_numbers(study: Study) -> None:
             raise UserError(f"{name} is {getattr(study.budget, name)}.", f"more than {least}", "raise it")
     if study.budget.steps is not None and study.budget.steps < 1:
         raise UserError(f"steps is {study.budget.steps}.", "1 or more", "set it to at least 1")
+    check_equal(study.budget)
+
+
+def check_equal(budget: Budget) -> None:
+    """Refuse a search or an equality that leaves open what is spent."""
+    if not 0 <= budget.search <= 10:
+        raise UserError(f"search is {budget.search}.", "0 (none) to 10 trainings", "0.5 is half of one training")
+    if budget.equal not in ("steps", "seconds"):
+        raise UserError(f"equal is {budget.equal!r}.", "steps, seconds", "choose one of them")
+    if (budget.equal == "seconds") != (budget.seconds is not None):
+        raise UserError(
+            f"equal is {budget.equal} and seconds is {budget.seconds}.",
+            "--equal seconds together with --seconds N, or neither",
+            "name the training seconds that every method gets, or leave both out",
+        )
+    if budget.seconds is not None and not 0 < budget.seconds < float("inf"):
+        raise UserError(f"seconds is {budget.seconds}.", "more than 0", "raise it")
+    if budget.seconds is not None and budget.steps is not None:
+        raise UserError(
+            f"steps is {budget.steps} and seconds is {budget.seconds:g}.",
+            "equal steps, or equal seconds",
+            "leave one of them out",
+        )
 
 
 def read_data(study: Study) -> tuple[dict[str, list[Example]], Any, Any]:
@@ -187,6 +295,7 @@ def read_data(study: Study) -> tuple[dict[str, list[Example]], Any, Any]:
     seen = next(table.splits[s] for s in sources.SPLITS if s in table.splits)
     task, notes = tasks.infer(seen, task=study.task, prompt=study.prompt, answer=study.answer)
     table = sources.complete(table, lambda row: tasks.input_keys(task, row))
+    notes = [*notes, *inspection.caveats(inspection.inspect(table.splits, task, inspection.columns_for(task)))]
     splits: dict[str, list[Example]] = {}
     for split in ("train", "dev", "test"):
         splits[split], more = tasks.examples(task, table.splits[split], split)
@@ -247,8 +356,10 @@ def write(prepared: Prepared) -> None:
         files.write_jsonl(folder / "examples" / f"{split}.jsonl", map(to_json, examples))
     for trial in prepared.trials:
         files.write_json(folder / trial.id / "trial.json", to_json(trial))
-    order = [trial.id for trial in prepared.trials]
-    files.write_json(folder / "study.json", {**to_json(prepared.facts), "trials": order, "environment": environment()})
+    order, path = [trial.id for trial in prepared.trials], folder / "study.json"
+    known = files.read_json(path) if path.exists() else {}
+    kept = {"forecast": known["forecast"]} if "forecast" in known else {}
+    files.write_json(path, {**to_json(prepared.facts), **kept, "trials": order, "environment": environment()})
 
 
 def run_trials(prepared: Prepared, tell: Tell) -> None:

@@ -23,6 +23,7 @@ from .batches import Batch, Layout, batch_rows, collate, micro_batches, total_st
 from .delta import Delta, attach
 from .encode import Plan
 from .errors import Refused, TrialFailed
+from .ops.label_loss import label_loss
 from .records import Budget, Step
 
 
@@ -121,19 +122,28 @@ def loss_sum(backbone: Backbone, delta: Delta, batch: Batch) -> Tensor:
     """Summed negative log-likelihood of the batch's labels (nats); only label positions pass the output head."""
     if delta.head is not None:
         return F.cross_entropy(class_logits(backbone, delta, batch), batch.labels_N, reduction="sum")
-    return F.cross_entropy(label_logits(backbone, batch).float(), batch.labels_N, reduction="sum")
+    head = backbone.plain_head()
+    if head is None:
+        return F.cross_entropy(label_logits(backbone, batch).float(), batch.labels_N, reduction="sum")
+    with backbone.read_before_head(batch.wanted) as found:
+        _pass(backbone, batch)
+    return label_loss(found[0], head.weight, head.bias, batch.labels_N)
 
 
 def label_logits(backbone: Backbone, batch: Batch) -> Tensor:
     """Logits at the positions whose next token is a label, (N, V)."""
+    with backbone.only_at(batch.wanted):
+        return _pass(backbone, batch).logits
+
+
+def _pass(backbone: Backbone, batch: Batch) -> Any:
     assert batch.wanted is not None, "a batch of classes has no label positions"
     more: dict[str, Any] = {"use_cache": False}
     if batch.positions_BS is not None:
         more["position_ids"] = batch.positions_BS
     if batch.decoder_BT is not None:
         more["decoder_input_ids"] = batch.decoder_BT
-    with backbone.only_at(batch.wanted):
-        return backbone.model(input_ids=batch.ids_BS, attention_mask=batch.mask_BS, **more).logits
+    return backbone.model(input_ids=batch.ids_BS, attention_mask=batch.mask_BS, **more)
 
 
 def class_logits(backbone: Backbone, delta: Delta, batch: Batch) -> Tensor:

@@ -1,6 +1,7 @@
 """One trial: Backbone x Method x Task x Budget x seed, and the folder that holds all it leaves.
 
     <trial-id>/trial.json  steps.jsonl  checkpoint/  delta/  predictions.jsonl  scores.json  manifest.json
+    probes/<id of the method's first seed>/…   what all seeds of a method share: its search, its pace
 
 `run` does whatever is not there yet: a sealed folder is never computed again, a half one goes on from its newest
 whole checkpoint.
@@ -8,8 +9,10 @@ whole checkpoint.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
+import os
 import re
 import shutil
 import time
@@ -35,6 +38,7 @@ from .methods import METHODS, Method
 from .predict import Decoding, predict
 from .records import Budget, Example, dumps, from_json, to_json
 from .score import scores
+from .search import DEV_ROWS, SEED, Ground, Settled, settle
 from .spell import parse
 from .tasks import parse_task
 from .train import Training, mean_loss, peak_bytes
@@ -66,7 +70,7 @@ class Trial:
 
 
 class Interrupted(Exception):
-    """The trial was asked to stop; it left a checkpoint."""
+    """The trial was asked to stop; it left a checkpoint, or the finished probes of its search."""
 
 
 class Run:
@@ -80,6 +84,7 @@ class Run:
         self.task = parse_task(self.trial.task)
         self.method: Method = parse(self.trial.method, METHODS)
         self.caveats: list[str] = []
+        self.search: dict[str, Any] | None = None
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -102,7 +107,8 @@ class Run:
         except (TrialFailed, Refused) as fault:
             status = "refused" if isinstance(fault, Refused) else "diverged" if "diverged" in str(fault) else "failed"
             shutil.rmtree(self.folder / "delta", ignore_errors=True)
-            facts = {"status": status, "error": str(fault), "caveats": self.caveats, "peak_bytes": peak_bytes()}
+            facts = {"status": status, "error": str(fault), "search": self.search}
+            facts |= {"caveats": self.caveats, "peak_bytes": peak_bytes()}
         shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
         files.seal(self.folder, {"id": self.trial.id} | facts)
 
@@ -113,6 +119,8 @@ class Run:
         facts: dict[str, Any] = {
             "trainable_parameters": delta.trainable_parameters,
             "learning_rate": None,
+            "search": None,
+            "pace": None,
             "train_seconds": 0.0,
             "tokens": 0,
             "total_parameters": total_parameters(self.backbone, self.method, delta),
@@ -163,7 +171,7 @@ class Run:
 
     def shots(self) -> list[Example]:
         """The demonstrations of few-shot prompting, drawn by the seed from the shorter half of the training rows."""
-        count = getattr(self.method, "examples", 0)
+        count = self.method.shots
         if not count:
             return []
         train = self.examples("train")
@@ -184,8 +192,10 @@ class Fitting:
                 run.caveats.append(f"{cut} of {len(made)} training {what} were cut to the length limit")
         self.dev = run.examples("dev")[: run.budget.dev_rows]
         self.dev_plan = run.plan("dev", self.dev)
-        self.rate = run.method.rate(run.backbone)
-        self.training = Training(run.backbone, delta, made, run.budget, self.rate, run.trial.seed)
+        self.threads = self._same_threads()
+        self.settled = self._settle(made)
+        rate, budget = self.settled.rate, self.settled.budget
+        self.training = Training(run.backbone, delta, made, budget, rate, run.trial.seed)
         self.per_epoch = steps_per_epoch(len(made), run.budget)
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
@@ -203,7 +213,10 @@ class Fitting:
         if self.history and self.history[-1]["mean"] < self.history[self.best_at]["mean"]:
             self.run.caveats.append(f"best at epoch {self.history[self.best_at]['epoch']:g}, later epochs were worse")
         return {
-            "learning_rate": self.rate,
+            "learning_rate": self.settled.rate,
+            "search": self.run.search,
+            "pace": self.settled.pace and to_json(self.settled.pace),
+            "threads": self.threads,
             "train_seconds": round(sum(s["seconds"] for s in lines), 3),
             "dev": self.history,
             "tokens": sum(s["tokens"] for s in lines),
@@ -211,6 +224,44 @@ class Fitting:
             "steps": len(lines),
             "final_loss": lines[-1]["loss"],
         }
+
+    def _settle(self, made: Plan) -> Settled:
+        """Steps and learning rate, the same for all seeds of the method; found with the first of them."""
+        run, first = self.run, dataclasses.replace(self.run.trial, seed=SEED)
+
+        def watch(done: int, total: int) -> None:
+            run.tell({"phase": "search", "done": done, "total": total})
+            if run.stopping():
+                raise Interrupted(run.trial.id)
+
+        ground = Ground(
+            run.backbone,
+            lambda: fresh_delta(run.backbone, run.method, run.task, SEED),
+            made,
+            run.plan("dev", self.dev[:DEV_ROWS]),
+            run.budget,
+            watch,
+        )
+        settled = settle(ground, run.method, run.study / "probes" / first.id)
+        run.caveats += settled.caveats
+        run.search = settled.search
+        if run.search and run.trial.seed != SEED:  # counted once, where it was spent
+            run.search = run.search | {"tokens": 0, "seconds": 0.0, "candidates": [], "note": f"found by {first.id}"}
+        return settled
+
+    def _same_threads(self) -> int:
+        """Go on with as many threads as at the trial's first start: another number changes the last bit of a sum."""
+        path = self.run.folder / "checkpoint" / "start.json"
+        if not path.exists():
+            files.write_json(path, {"threads": torch.get_num_threads()})
+        begun, cores = files.read_json(path)["threads"], os.cpu_count() or 1
+        if begun != torch.get_num_threads():
+            torch.set_num_threads(begun)
+        if begun > cores:
+            self.run.caveats.append(
+                f"begun on {begun} threads and gone on with where there are {cores} cores: the last bits may differ"
+            )
+        return begun
 
     def _refuse_worse_than_guessing(self, losses: list[float]) -> None:
         """A loss that ends far above that of equal odds is a divergence, even where every number is finite."""
@@ -267,12 +318,12 @@ class Fitting:
         names = ("state.safetensors", "best.safetensors")
         files.seal(folder, {"step": self.training.step, "dev": self.history, "best_at": self.best_at}, names)
         for older in sorted(place.iterdir()):
-            if older != folder:
+            if older != folder and older.is_dir():
                 shutil.rmtree(older, ignore_errors=True)
 
     def _resume(self) -> None:
         place = self.run.folder / "checkpoint"
-        for folder in sorted(place.iterdir(), reverse=True) if place.is_dir() else ():
+        for folder in sorted(place.glob("step-*"), reverse=True):
             try:
                 facts = files.sealed(folder)
             except Damaged as fault:
@@ -309,7 +360,7 @@ def fresh_delta(backbone: Backbone, method: Method, task: Any, seed: int) -> Del
 
 def total_parameters(backbone: Backbone, method: Method, delta: Delta) -> int:
     """Parameters of backbone and delta together; full fine-tuning replaces the backbone's, it adds none."""
-    if method.word == "full":
+    if method.replaces_backbone:
         return delta.trainable_parameters
     return backbone.parameters + delta.trainable_parameters
 

@@ -11,7 +11,7 @@ from luthier.delta import Delta, attach
 from luthier.predict import Decoding, greedy, predict, searched
 
 GENERATING = ("t5", "bart", "gpt2", "bloom", "llama", "qwen2", "qwen3")
-MORE = ("gemma", "opt")
+MORE = ("mistral", "gemma", "gemma2", "gemma3", "opt")
 WORDS = ("lora(rank=4)", "prompt(tokens=5)", "prefix(tokens=5)")
 DECODING = Decoding(max_new_tokens=12, min_new_tokens=2)
 generating = pytest.mark.parametrize("family", GENERATING)

@@ -13,8 +13,9 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from luthier import statistics
 from luthier.metrics import METRICS
+from luthier.outputs import read_outputs
 from luthier.records import Prediction
-from luthier.score import read_outputs, scores, verdicts
+from luthier.score import scores, verdicts
 
 MEAN = METRICS["rouge1"]().value
 

@@ -8,17 +8,19 @@ from tests.house.source import foreign_imports, modules, own_imports, unit
 
 FLOORS = (
     ("errors",),
-    ("records", "files", "families", "machine", "statistics", "charts", "spell"),
-    ("metrics", "tasks", "data", "delta", "ops", "heads", "bases", "cite", "convert"),
-    ("pretrained", "score"),
-    ("backbone",),
-    ("methods", "encode"),
+    ("records", "files", "families", "machine", "statistics", "charts", "humane", "spell"),
+    ("metrics", "tasks", "data", "delta", "ops", "heads", "bases", "cite", "convert", "sentences"),
+    ("pretrained", "dress", "score", "inspection", "calibrate"),
+    ("backbone", "baselines", "alarms"),
+    ("methods", "encode", "why", "costs"),
     ("batches", "store"),
-    ("train",),
-    ("predict",),
-    ("trial", "results"),
-    ("engines",),
+    ("train", "flow", "preview"),
+    ("predict", "search"),
+    ("trial", "results", "outputs", "probe"),
+    ("engines", "plan"),
+    ("minutes",),
     ("study", "answers"),
+    ("ship",),
     ("history", "pages"),
     ("report",),
     ("show",),
@@ -28,29 +30,39 @@ FLOORS = (
 
 RECIPE = tuple(
     f"bases.{name}"
-    for name in ("checkpoint", "examples", "muon", "pretrain", "publish", "shape", "tokenizer", "wiring")
+    for name in (
+        *("batch", "checkpoint", "decoder", "encoder", "evaluate", "examples", "fused", "induction", "measure", "muon"),
+        *("prepare", "pretrain", "publish", "rates", "recipes", "seq2seq", "text", "tokenizer", "vectors", "wiring"),
+    )
 )
-"""How the built-in backbone was made; never imported by the product."""
+"""How the built-in backbones are made; never imported by the product."""
 
 DOORS = {
     "torch": (
         "delta",
         "ops",
+        "dress",
         "heads",
         "methods",
         "backbone",
         "pretrained",
         "batches",
         "train",
+        "flow",
         "predict",
         "store",
         "trial",
         "convert",
+        "calibrate",
+        "probe",
+        "plan",
+        "ship",
         *RECIPE,
     ),
     "transformers": ("pretrained", *RECIPE),
-    "tokenizers": RECIPE,
+    "tokenizers": ("data.lengths", *RECIPE),
     "peft": ("methods.peft",),
+    "sacrebleu": ("metrics.translation",),
     "safetensors": ("encode", "store", "trial", "convert", "bases.checkpoint"),
     "jinja2": ("pages",),
     "markupsafe": ("pages", "charts"),
@@ -58,7 +70,28 @@ DOORS = {
     "yaml": ("cli", "pages"),
     "pyarrow": ("data.formats",),
     "datasets": ("data.sources",),
-    "numpy": ("metrics", "statistics", "score", "encode", "batches", "predict", "train", "pages", "bases.examples"),
+    "numpy": (
+        "metrics",
+        "statistics",
+        "score",
+        "encode",
+        "batches",
+        "flow",
+        "predict",
+        "train",
+        "pages",
+        "baselines",
+        "why",
+        "data",
+        "costs",
+        "probe",
+        "plan",
+        "ship",
+        *RECIPE,
+    ),
+    "fastapi": ("ship",),
+    "pydantic": ("ship",),
+    "uvicorn": ("ship",),
 }
 """Library -> the modules or packages that may import it."""
 
@@ -75,6 +108,12 @@ NEVER_TORCH = (
     "cli",
     "results",
     "history",
+    "outputs",
+    "baselines",
+    "alarms",
+    "why",
+    "sentences",
+    "inspection",
 )
 """These work on a machine without torch, through everything they import."""
 

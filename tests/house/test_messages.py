@@ -13,7 +13,7 @@ USER_ERRORS = {"UserError", "DataError", "SpellingError", "Refused"}
 NO_VALUE = {
     "One of DATA and --text is needed.": "nothing or both were typed",
     "No data named.": "nothing was typed",
-    "--search is not available yet.": "the option has no value",
+    "bleu counts with sacrebleu, which is not installed.": "the library is missing, whatever was typed",
     "peft(…) needs the peft library.": "the library is missing, whatever was typed",
     "There are 0 predictions, and no rows have no score.": "the value is the 0",
     "No metric is named.": "nothing was typed",

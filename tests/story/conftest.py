@@ -140,5 +140,5 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Three methods on 24 rows, three steps each, through the real command line."""
     place = tmp_path_factory.mktemp("told")
     data = write_rows(place / "meetings.jsonl", dialogues(24))
-    words = ("compare", BACKBONE, str(data), METHODS, "--steps", "3", "--out", str(place / "study"))
+    words = ("compare", BACKBONE, str(data), METHODS, "--steps", "3", "--no-search", "--out", str(place / "study"))
     return Told(place / "study", data, words, luthier(*words, "--json", folder=place))

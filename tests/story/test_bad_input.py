@@ -153,7 +153,7 @@ def test_rows_longer_than_the_limit_are_counted(data: Path, tmp_path: Path):
         BACKBONE,
         str(data / "ok.jsonl"),
         "lora",
-        Budget(steps=1, max_input_tokens=24, max_answer_tokens=2),
+        Budget(steps=1, max_input_tokens=24, max_answer_tokens=2, search=0.0),
         out=tmp_path / "s",
     )
     prepared = prepare(study, resume=False)
@@ -205,7 +205,9 @@ def test_a_full_disk(say, data: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_disk_that_fills_while_training(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    study = Study(BACKBONE, str(data / "ok.jsonl"), "lora", Budget(steps=2, max_answer_tokens=4), out=tmp_path / "s")
+    study = Study(
+        BACKBONE, str(data / "ok.jsonl"), "lora", Budget(steps=2, max_answer_tokens=4, search=0.0), out=tmp_path / "s"
+    )
     prepared = prepare(study, resume=False)
     write(prepared)
     folder = tmp_path / "s" / prepared.trials[0].id

@@ -18,7 +18,7 @@ from tests.story.conftest import BACKBONE, ENVIRONMENT, dialogues, lines, write_
 
 STEPS = 24
 METHOD = "lora(rank=4, dropout=0.1)"
-BUDGET = Budget(steps=STEPS, batch_size=4, checkpoint_seconds=0, evaluations=2, max_answer_tokens=8)
+BUDGET = Budget(steps=STEPS, batch_size=4, checkpoint_seconds=0, evaluations=2, max_answer_tokens=8, search=0.0)
 TRIAL = """
 import sys
 from pathlib import Path

@@ -130,3 +130,16 @@ def test_the_installed_command(tmp_path: Path):
 def test_a_closed_pipe_is_no_fault(tmp_path: Path):
     answer = shell(["sh", "-c", f"'{sys.executable}' -m luthier.cli doctor | true"], tmp_path)
     assert answer.code == 0 and "Traceback" not in answer.err
+
+
+def test_init_writes_a_study_that_can_be_planned(say, tmp_path: Path):
+    made = json.loads(say("init", "mine", "--json").out)
+    assert [Path(f).name for f in made["files"]] == ["study.yaml", "notes.md", ".gitignore"]
+    assert (tmp_path / "mine" / "runs").is_dir()
+    write_rows(tmp_path / "data" / "train.jsonl", dialogues(30))
+    words = ("compare", tmp_path / "mine" / "study.yaml", "--dry-run", "--no-forecast", "--json")
+    planned = say(*words)
+    assert planned.code == 0, planned.err
+    assert "lora(rank=16)" in planned.out
+    again = say("init", "mine")
+    assert again.code == 2 and "study.yaml" in again.err

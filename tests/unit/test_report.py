@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luthier import charts, pages, report
+from luthier.baselines import words_in
 from luthier.errors import Damaged, UserError
 from luthier.metrics import METRICS
-from luthier.pages import beside, humane, lengths, summary
+from luthier.pages import beside, headline, humane, lengths, summary
 from luthier.records import Prediction
 
 HOSTILE = '</script><script>alert(1)</script><img src="http://evil.example/x.png" onerror=alert(2)>|`x`\n# not a heading\n![p](http://evil.example/p)'
@@ -322,7 +323,8 @@ def test_headline_names_the_best_its_equals_and_one_seed() -> None:
     assert said[0] == "full scored best on rouge1: 42.1 [40.3, 43.8]."
     assert "Cannot be told apart from it on these 40 test rows: lora(rank=32)." in said
     assert "Clearly behind it: prompt(tokens=50) and zero_shot." in said
-    assert any("lightest choice" in s and "lora(rank=32)" in s and "14 MB" in s and "990 MB" in s for s in said)
+    recommended = next(s for s in said if s.startswith("Recommended: lora(rank=32)."))
+    assert "ships 14 MB instead of 990 MB" in recommended and "took 17 % of its training time" in recommended
     assert any(s.startswith("One seed") for s in said)
     assert said[-1] == "full is better than/with prompt(tokens=50) on rouge1.", "names for ids, only the primary metric"
     chinese = report.verdict_lines(results(), "zh")
@@ -332,7 +334,7 @@ def test_headline_names_the_best_its_equals_and_one_seed() -> None:
 def test_an_untuned_method_among_the_best_is_said() -> None:
     facts = results()
     facts["verdicts"][1]["verdict"] = "cannot tell"
-    assert any("zero_shot and lora" not in s and "trains nothing" in s for s in report.verdict_lines(facts))
+    assert any(s.startswith("Recommended: no tuning. zero_shot trains nothing") for s in report.verdict_lines(facts))
 
 
 def test_several_seeds_speak_of_methods() -> None:
@@ -460,8 +462,8 @@ def test_labels_fall_back_to_right_or_wrong() -> None:
 
 
 def test_lengths_count_words_and_characters() -> None:
-    assert lengths.length("#Person1# doesn't know, well-known.") == 4
-    assert lengths.length("房间很大，wifi 好。") == 6
+    assert words_in("#Person1# doesn't know, well-known.") == 4
+    assert words_in("房间很大，wifi 好。") == 6
     rows, in_characters = lengths.lengths(
         [beside.Said("a", 0, [prediction("x", "one two"), prediction("y", "one two three four")], {})]
     )
@@ -559,4 +561,4 @@ def test_every_phrase_is_used_and_every_used_one_is_there() -> None:
         ), word
     for word in re.findall(r"(?:both|say|heading)\(\"(\w+)\"", source):
         assert word in pages.words(), word
-    assert summary.UNTUNED[0] == "zero_shot"
+    assert headline.UNTUNED[0] == "zero_shot"

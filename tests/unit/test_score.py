@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from luthier.errors import DataError, SpellingError, UserError
+from luthier.outputs import read_outputs, score_file
 from luthier.records import Prediction, dumps
-from luthier.score import chosen, read_outputs, score_file, scores, verdicts
+from luthier.score import chosen, scores, verdicts
 from luthier.statistics import groups_needed, paired_sd, smallest_detectable
 
 
@@ -234,7 +235,8 @@ def test_files_with_splits_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_is_scored_in_the_shape_of_results(table: Path) -> None:
     found = score_file(table, "text", ["one", "two"], ["rouge1", "exact_match"], group="doc")
-    assert set(found) == {"study", "trials", "verdicts", "environment"}
+    assert set(found) == {"study", "trials", "verdicts", "references", "why", "detectable", "environment"}
+    assert found["references"] == [], "the outputs differ within a group, so its references are not of one input"
     assert [t["id"] for t in found["trials"]] == ["one", "two"]
     assert found["trials"][0]["metrics"]["exact_match"]["mean"] == 0.5
     assert set(found["trials"][0]["metrics"]["rouge1"]) == {"mean", "low", "high", "n"}

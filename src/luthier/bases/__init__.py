@@ -12,8 +12,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-NAMES: tuple[str, ...] = ("seedling-t5",)
-"""The bases that are shipped."""
+PLACE = Path(__file__).resolve().parent
+RECIPE_MINUTES = {"seedling-t5": 40, "seedling-bert": 25, "seedling-lm": 30}
+"""Every base that has a recipe, and how long that runs on two quiet cores."""
+
+NAMES: tuple[str, ...] = tuple(name for name in RECIPE_MINUTES if (PLACE / name / "model.safetensors").is_file())
+"""The bases whose weights lie in this package."""
 
 
 def names() -> tuple[str, ...]:
@@ -25,7 +29,17 @@ def folder(name: str) -> Path:
     """Where the files of a built-in base lie."""
     if name not in NAMES:
         raise KeyError(f"there is no built-in base {name!r}; there are: {', '.join(NAMES)}")
-    return Path(__file__).resolve().parent / name
+    return PLACE / name
+
+
+def rebuild() -> str:
+    """The commands that make every base again."""
+    made = [
+        f"python -m luthier.bases.pretrain DATA_FOLDER --base {name} --out RUN --minutes {minutes}\n"
+        f"python -m luthier.bases.publish RUN {name}"
+        for name, minutes in RECIPE_MINUTES.items()
+    ]
+    return "\n".join(made)
 
 
 def facts() -> list[dict[str, Any]]:
@@ -34,7 +48,7 @@ def facts() -> list[dict[str, Any]]:
     for name in NAMES:
         place = folder(name)
         config = json.loads((place / "config.json").read_text(encoding="utf-8"))
-        kind = "seq2seq" if config.get("is_encoder_decoder") else "causal" if "CausalLM" in str(config) else "encoder"
+        kind = _kind(config)
         found.append(
             {
                 "name": name,
@@ -52,3 +66,9 @@ def _parameters(weights: Path) -> int:
     with weights.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+
+
+def _kind(config: dict[str, Any]) -> str:
+    if config.get("is_encoder_decoder"):
+        return "seq2seq"
+    return "causal" if any(name.endswith("CausalLM") for name in config["architectures"]) else "encoder"

@@ -19,7 +19,10 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
+    """Processor time a thread."""
     tokens: int = 0
+    task_steps: int = 0
+    """Steps on supervised tasks, whose rows come in a fixed order."""
 
 
 def save(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], progress: Progress) -> None:

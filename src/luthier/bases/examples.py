@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +16,13 @@ from tokenizers import Tokenizer
 from .corpus import Document
 from .dialogue_tasks import ON_DIALOGUE, summary_given
 from .text_tasks import ON_TEXT, Pair, question_and_answer, translate
-from .tokenizer import FIRST_SENTINEL, SENTINEL_COUNT, SPECIALS
 
-END = SPECIALS.index("</s>")
-LONGEST_INPUT = 384
-LONGEST_TARGET = 112
-HIDDEN_SHARE = 0.2
-HIDDEN_SPAN = 3
-SHARES = {"spans": 0.30, "dialogue": 0.34, "text": 0.24, "summary": 0.06, "question": 0.03, "translation": 0.03}
+LONGEST_INPUT = 380
+LONGEST_TARGET = 110
+SHARES = {"dialogue": 0.48, "text": 0.34, "summary": 0.08, "question": 0.06, "translation": 0.04}
 """How the examples are divided among the families of tasks."""
 
 Example = tuple[list[int], list[int]]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Padded inputs and targets; a target of -100 is padding and never learnt."""
-
-    inputs: np.ndarray
-    targets: np.ndarray
 
 
 class ExampleStore:
@@ -53,21 +40,13 @@ class ExampleStore:
         """Input and target length of every example."""
         return np.diff(self.offsets, axis=0)
 
-    def batch(self, members: Sequence[int]) -> Batch:
-        """Pad some examples to the longest among them."""
-        sizes = self.lengths_of(members)
-        inputs = np.zeros((len(members), sizes[:, 0].max()), dtype=np.int64)
-        targets = np.full((len(members), sizes[:, 1].max()), -100, dtype=np.int64)
-        for row, member in enumerate(members):
+    def rows(self, members: Sequence[int]) -> list[Example]:
+        """Some examples as lists of token numbers."""
+        found = []
+        for member in members:
             (a, b), (c, d) = self.offsets[member], self.offsets[member + 1]
-            inputs[row, : c - a] = self.inputs[a:c]
-            targets[row, : d - b] = self.targets[b:d]
-        return Batch(inputs, targets)
-
-    def lengths_of(self, members: Sequence[int]) -> np.ndarray:
-        """Input and target length of some examples."""
-        chosen = np.asarray(members)
-        return self.offsets[chosen + 1] - self.offsets[chosen]
+            found.append((self.inputs[a:c].tolist(), self.targets[b:d].tolist()))
+        return found
 
 
 def save_examples(examples: Sequence[Example], folder: Path) -> None:
@@ -77,39 +56,6 @@ def save_examples(examples: Sequence[Example], folder: Path) -> None:
     np.save(folder / "offsets.npy", sizes.cumsum(axis=0))
     np.save(folder / "inputs.npy", np.concatenate([a for a, _ in examples]).astype(np.uint16))
     np.save(folder / "targets.npy", np.concatenate([b for _, b in examples]).astype(np.uint16))
-
-
-def hide_spans(tokens: Sequence[int], rng: random.Random) -> Example:
-    """T5's span corruption: runs of tokens give way to sentinels; the target is the runs."""
-    count = max(1, min(SENTINEL_COUNT, round(len(tokens) * HIDDEN_SHARE / HIDDEN_SPAN)))
-    block = len(tokens) / count
-    given: list[int] = []
-    hidden: list[int] = []
-    at = 0
-    for number in range(count):
-        span = min(rng.randint(1, 2 * HIDDEN_SPAN - 1), max(1, int(block) - 1))
-        start = int(number * block) + rng.randint(0, max(0, int(block) - span - 1))
-        sentinel = FIRST_SENTINEL + number
-        given += [*tokens[at:start], sentinel]
-        hidden += [sentinel, *tokens[start : start + span]]
-        at = start + span
-    return [*given, *tokens[at:], END], [*hidden, END]
-
-
-def span_examples(documents: Sequence[Document], tokenizer: Tokenizer, count: int, rng: random.Random) -> list[Example]:
-    """Corrupted passages of varied length, drawn from documents at random."""
-    examples: list[Example] = []
-    lengths = [len(one.text) for one in documents]
-    while len(examples) < count:
-        drawn = rng.choices(documents, lengths, k=min(2000, count))
-        encoded = tokenizer.encode_batch([one.text for one in drawn], add_special_tokens=False)
-        for ids in (one.ids for one in encoded):
-            size = rng.choice((64, 96, 128, 192, 256))
-            start = rng.randrange(max(1, len(ids) - size))
-            window = ids[start : start + size]
-            if len(window) >= 24:
-                examples.append(hide_spans(window, rng))
-    return examples[:count]
 
 
 def _pairs(documents: Sequence[Document], tasks: Sequence, rng: random.Random) -> Iterator[Pair]:
@@ -123,21 +69,21 @@ def _pairs(documents: Sequence[Document], tasks: Sequence, rng: random.Random) -
             yield pair
 
 
-def task_examples(pairs: Iterator[Pair], tokenizer: Tokenizer, count: int, rng: random.Random) -> list[Example]:
-    """Encode pairs; what is too long is cut in the target or left out in the input."""
-    examples: list[Example] = []
-    while len(examples) < count:
+def task_examples(pairs: Iterator[Pair], words: Tokenizer, count: int) -> list[Example]:
+    """Encode pairs; those too long on either side are left out."""
+    found: list[Example] = []
+    while len(found) < count:
         drawn = [next(pairs) for _ in range(min(4000, count))]
-        inputs = tokenizer.encode_batch([given for given, _ in drawn])
-        targets = tokenizer.encode_batch([wanted for _, wanted in drawn])
-        for given, wanted in zip(inputs, targets, strict=True):
-            if len(given.ids) <= LONGEST_INPUT:
-                examples.append((given.ids, wanted.ids[:LONGEST_TARGET]))
-    return examples[:count]
+        inputs = words.encode_batch_fast([given for given, _ in drawn], add_special_tokens=False)
+        targets = words.encode_batch_fast([wanted for _, wanted in drawn], add_special_tokens=False)
+        for given, wanted in zip(inputs, targets):
+            if 0 < len(given.ids) <= LONGEST_INPUT and 0 < len(wanted.ids) <= LONGEST_TARGET:
+                found.append((given.ids, wanted.ids))
+    return found[:count]
 
 
-def make_examples(documents: Sequence[Document], tokenizer: Tokenizer, count: int, seed: int) -> list[Example]:
-    """The whole training mixture, shuffled; both languages get an equal say where both exist."""
+def make_examples(documents: Sequence[Document], words: Tokenizer, count: int, seed: int) -> list[Example]:
+    """The supervised tasks, shuffled; both languages get an equal say where both have texts for it."""
     rng = random.Random(seed)
     by_lang = {lang: [one for one in documents if one.lang == lang] for lang in ("en", "zh")}
     prose = {
@@ -151,23 +97,22 @@ def make_examples(documents: Sequence[Document], tokenizer: Tokenizer, count: in
     size = {family: round(count * share) for family, share in SHARES.items()}
     examples: list[Example] = []
     for lang, share in (("en", 0.5), ("zh", 0.5)):
-        examples += span_examples(by_lang[lang], tokenizer, int(size["spans"] * share), rng)
         pairs = _pairs(prose[lang], ON_TEXT, rng)
-        examples += task_examples(pairs, tokenizer, int(size["text"] * share), rng)
+        examples += task_examples(pairs, words, int(size["text"] * share))
     for lang, share in (("en", 0.75), ("zh", 0.25)):
         pairs = _pairs(talks[lang], ON_DIALOGUE, rng)
-        examples += task_examples(pairs, tokenizer, int(size["dialogue"] * share), rng)
+        examples += task_examples(pairs, words, int(size["dialogue"] * share))
     for family, group, make in (
         ("summary", summed, summary_given),
         ("question", asked, question_and_answer),
         ("translation", parallel, translate),
     ):
-        examples += task_examples(_pairs(group, [(make, 1)], rng), tokenizer, size[family], rng)
+        examples += task_examples(_pairs(group, [(make, 1)], rng), words, size[family])
     rng.shuffle(examples)
     return examples
 
 
-def batches(store: ExampleStore, tokens: int, seed: int) -> Iterator[Batch]:
+def batches(store: ExampleStore, tokens: int, seed: int) -> Iterator[list[Example]]:
     """Endless batches of about `tokens` tokens; examples of like length go together."""
     lengths = store.lengths()
     for epoch in range(10**6):
@@ -178,7 +123,7 @@ def batches(store: ExampleStore, tokens: int, seed: int) -> Iterator[Batch]:
             pool = pool[np.lexsort((lengths[pool, 1], lengths[pool, 0] // 16))]
             groups = _grouped(pool, lengths, tokens)
             for number in rng.permutation(len(groups)):
-                yield store.batch(groups[number])
+                yield store.rows(groups[number])
 
 
 def _grouped(pool: np.ndarray, lengths: np.ndarray, tokens: int) -> list[list[int]]:

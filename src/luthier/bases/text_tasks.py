@@ -233,6 +233,46 @@ def random_words(document: Document, rng: random.Random) -> Pair | None:
     return f"{prompt}\n\n{' '.join(chosen)}", " ".join(chosen[at:])
 
 
+def mentions(document: Document, rng: random.Random) -> Pair | None:
+    """Say yes or no: does the text hold a given word?"""
+    parts = passage(document, rng)
+    found = _WORD[document.lang].findall(document.text)
+    if not parts or not found:
+        return None
+    text, word = joined(parts, document.lang), rng.choice(found)
+    prompt = ask(rng, document.lang, (f'Does the text mention "{word}"?',), (f"下文提到“{word}”了吗？",))
+    yes, no = ("Yes", "No") if document.lang == "en" else ("是", "否")
+    return f"{prompt}\n\n{text}\n\n{ask(rng, document.lang, ('Answer: ',), ('回答：',))}", yes if word in text else no
+
+
+KINDS = {
+    "book": ("story", "小说"),
+    "speech": ("speech", "演讲"),
+    "guide": ("guide", "说明"),
+    "reference": ("reference", "资料"),
+    "law": ("law", "法律"),
+    "wiki": ("encyclopedia", "百科"),
+    "essay": ("essay", "杂文"),
+}
+"""What a document of the corpus is called when somebody asks."""
+
+
+def kind_of_text(document: Document, rng: random.Random) -> Pair | None:
+    """Choose what kind of text this is among a few words."""
+    parts = passage(document, rng)
+    if not parts or document.kind not in KINDS:
+        return None
+    side = 0 if document.lang == "en" else 1
+    right = KINDS[document.kind][side]
+    others = [names[side] for names in KINDS.values() if names[side] != right]
+    offered = [right, *rng.sample(others, rng.randint(1, 3))]
+    rng.shuffle(offered)
+    choices = ", ".join(offered) if side == 0 else "、".join(offered)
+    prompt = ask(rng, document.lang, (f"What kind of text is this: {choices}?",), (f"下面是哪种文字：{choices}？",))
+    tail = ask(rng, document.lang, ("Answer: ", "Kind: "), ("回答：", "类别："))
+    return f"{prompt}\n\n{joined(parts, document.lang)}\n\n{tail}", right
+
+
 ON_TEXT = (
     (place_of_sentence, 4),
     (sentence_with_word, 5),
@@ -241,6 +281,8 @@ ON_TEXT = (
     (continue_text, 2),
     (reorder, 1),
     (title, 2),
-    (random_words, 4),
+    (random_words, 3),
+    (mentions, 2),
+    (kind_of_text, 2),
 )
 """The tasks for any passage, with their weights."""

@@ -5,14 +5,44 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
+from ..spell import closest
 from .words import DONE, SOME_FAILED, NewVerb, free_folder, study_of, study_options
+
+
+@dataclass(frozen=True)
+class Story:
+    """A study that needs nothing but what is installed; `backbones` in order of preference."""
+
+    backbones: tuple[str, ...]
+    data: str
+    methods: str
+    train_rows: int
+    test_rows: int
+
+
+STORIES = {
+    "dialogues": Story(
+        ("seedling-t5",),
+        "dialogues",
+        "zero_shot, full, lora(rank=16), bitfit(everywhere=True), prompt(tokens=20)",
+        320,
+        60,
+    ),
+    "sentiment-zh": Story(
+        ("seedling-bert", "seedling-t5"), "reviews-zh", "full, lora(rank=16), bitfit(everywhere=True)", 800, 200
+    ),
+    "answer-zh": Story(("seedling-lm", "seedling-t5"), "passages-zh", "zero_shot, full, lora(rank=16)", 600, 80),
+}
 
 
 def add(verb: NewVerb) -> None:
     demo = verb("demo", "the whole story on the built-in backbone and data, in a few minutes", _demo)
+    demo.add_argument("story", metavar="STORY", nargs="?", default="dialogues", help=f"one of {', '.join(STORIES)}")
     demo.add_argument("--out", help="folder of the study (default: a new one under runs/)")
 
     compare = verb(
@@ -27,11 +57,21 @@ def add(verb: NewVerb) -> None:
     compare.add_argument("methods", metavar="METHODS", nargs="?", help='for example "zero_shot, full, lora(rank=32)"')
     study_options(compare)
 
-    train = verb("train", "train and score one method", _compare)
-    train.add_argument("backbone", metavar="BACKBONE")
-    train.add_argument("data", metavar="DATA")
-    train.add_argument("methods", metavar="METHOD")
+    train = verb("train", "train and score one method", _train)
+    train.add_argument("backbone", metavar="BACKBONE", help="as for compare; or a study.yaml with all the words")
+    train.add_argument("data", metavar="DATA", nargs="?")
+    train.add_argument("methods", metavar="METHOD", nargs="?")
     study_options(train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    if options.methods is None and not options.backbone.endswith((".yaml", ".yml")):
+        raise UserError(
+            f"{options.backbone} {options.data or ''}: no method is named.",
+            "luthier train BACKBONE DATA METHOD",
+            'name one, for example "lora(rank=8)"',
+        )
+    return _compare(options)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -63,18 +103,22 @@ def _run(study: Any, options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from .. import bases
     from ..records import Budget
     from ..study import Study
 
-    methods = "zero_shot, full, lora(rank=16), bitfit(everywhere=True), prompt(tokens=20)"
+    if options.story not in STORIES:
+        raise UserError(f"There is no story {options.story!r}.", ", ".join(STORIES), closest(options.story, STORIES))
+    story = STORIES[options.story]
     study = Study(
-        "seedling-t5",
-        "dialogues",
-        methods,
+        next(name for name in story.backbones if name in bases.names()),
+        story.data,
+        story.methods,
         Budget(epochs=2.0, dev_rows=60),
-        train_rows=320,
-        test_rows=60,
+        train_rows=story.train_rows,
+        test_rows=story.test_rows,
         out=options.out or free_folder("demo"),
+        search=False,
     )
     print(f"The same as: {study.command()}", file=sys.stderr)
     return _run(study, options)

@@ -11,7 +11,8 @@ from .words import DONE, NewVerb
 
 
 def add(verb: NewVerb) -> None:
-    verb("bases", "the built-in backbones", _bases)
+    bases = verb("bases", "the built-in backbones", _bases)
+    bases.add_argument("--rebuild", action="store_true", help="print the commands that make them again from text")
     verb("doctor", "what this machine and installation are, to paste into a question", _doctor)
 
     convert = verb("convert", "turn pickled weights into safetensors, in a restricted process", _convert)
@@ -22,6 +23,9 @@ def add(verb: NewVerb) -> None:
 def _bases(options: argparse.Namespace) -> int:
     from .. import bases, show
 
+    if options.rebuild:
+        print(json.dumps({"rebuild": bases.rebuild()}) if options.json else bases.rebuild())
+        return DONE
     return show.rows(bases.facts(), options.json, whole={"bases": bases.facts()})
 
 

@@ -37,7 +37,7 @@ def _score(options: argparse.Namespace) -> int:
 
     if Path(options.file).is_dir():
         return _report(argparse.Namespace(study=options.file, json=options.json))
-    from ..score import score_file
+    from ..outputs import score_file
 
     for name in ("references", "outputs"):
         if getattr(options, name) is None:

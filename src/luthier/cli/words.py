@@ -20,10 +20,12 @@ def study_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--task", help="summarise, classify, answer; inferred from the columns without it")
     sub.add_argument("--prompt", help='template such as "Summarise: {text}"')
     sub.add_argument("--answer", help="column of the right answer")
-    sub.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    sub.add_argument("--precision", default="auto", help="auto, fp32, bf16, int8 or nf4")
     sub.add_argument("--epochs", type=float, help="passes over the training rows (default 3)")
     sub.add_argument("--steps", type=int, help="optimiser steps instead of epochs")
-    sub.add_argument("--minutes", type=float, help="plan the study into this time (not available yet)")
+    sub.add_argument("--minutes", type=float, help="reduce epochs, then training and development rows, until it fits")
+    sub.add_argument("--equal", choices=("steps", "seconds"), help="what every trained method gets (default steps)")
+    sub.add_argument("--seconds", type=float, help="training seconds of every method, with --equal seconds")
     sub.add_argument("--batch-size", type=int, help="rows per optimiser step (default 16)")
     sub.add_argument("--seeds", type=int, default=1, help="seeds per method")
     sub.add_argument("--train-rows", type=int, help="draw this many training rows")
@@ -33,8 +35,16 @@ def study_options(sub: argparse.ArgumentParser) -> None:
         "--search",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="search learning rates (not available yet; --no-search takes each card's default)",
+        help="search every trained method's learning rate, with as many tokens for each (the default); "
+        "--no-search takes each card's",
     )
+    sub.add_argument(
+        "--forecast",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="say first what it will take, and refuse what does not fit into memory (the default)",
+    )
+    sub.add_argument("--offline", action="store_true", help="take the words under `offline:` of a study.yaml")
     sub.add_argument("--out", help="folder of the study (default: a new one under runs/)")
     sub.add_argument("--resume", action="store_true", help="continue the study in --out, or start it")
     sub.add_argument("--dry-run", action="store_true", help="check everything, show what would run, train nothing")
@@ -45,24 +55,36 @@ def study_of(options: argparse.Namespace) -> Any:
     """The study that the words describe."""
     if options.backbone.endswith((".yaml", ".yml")):
         _words_from(options)
+    elif options.offline:
+        raise UserError(
+            f"--offline stands beside {options.backbone}, which is no study.yaml.",
+            "a study.yaml with words under `offline:`",
+            "name such a file, or leave --offline out",
+        )
     if options.data is None:
         raise UserError(
             "No data named.",
             "luthier compare BACKBONE DATA [METHODS]",
             "name a file, a folder or a built-in such as dialogues",
         )
-    if options.minutes is not None:
+    if options.minutes is not None and (options.steps is not None or options.seconds is not None):
         raise UserError(
-            f"--minutes {options.minutes:g} cannot be planned yet.", "--epochs N or --steps N", "use one of them"
+            f"--minutes {options.minutes:g} chooses how long methods train, and so does what stands beside it.",
+            "--minutes with --epochs, or --steps or --seconds alone",
+            "leave one of them out",
         )
-    if options.search:
+    if options.seconds is not None and options.epochs is not None:
         raise UserError(
-            "--search is not available yet.", "--no-search: each method's card has a default", "leave --search out"
+            f"--epochs {options.epochs:g} and --seconds {options.seconds:g} contradict each other.",
+            "equal passes over the rows, or equal seconds",
+            "leave one of them out",
         )
     from ..records import Budget
     from ..study import Study
 
-    chosen = {name: getattr(options, name) for name in ("epochs", "steps", "batch_size", "dev_rows")}
+    chosen = {
+        name: getattr(options, name) for name in ("epochs", "steps", "batch_size", "dev_rows", "equal", "seconds")
+    }
     return Study(
         options.backbone,
         options.data,
@@ -76,14 +98,15 @@ def study_of(options: argparse.Namespace) -> Any:
         options.seeds,
         options.precision,
         options.out or free_folder(options.data),
+        options.search is not False,
+        options.forecast is not False,
+        options.minutes,
     )
 
 
 def _words_from(options: argparse.Namespace) -> None:
     """Fill the options from a study.yaml; words on the command line win."""
     import yaml
-
-    from ..spell import closest
 
     path = Path(options.backbone)
     try:
@@ -94,14 +117,51 @@ def _words_from(options: argparse.Namespace) -> None:
         ) from fault
     if not isinstance(words, dict) or "backbone" not in words:
         raise UserError(f"{path} names no backbone.", "backbone: NAME", "add it")
-    known = {k for k in vars(options) if k not in ("verb", "json", "card", "dry_run", "resume")}
+    instead = words.pop("offline", None)
+    if options.offline:
+        if not isinstance(instead, dict) or not instead:
+            raise UserError(
+                f"{path} has no words under `offline:`.",
+                "offline: {backbone: seedling-t5, data: dialogues}",
+                "add them",
+            )
+        words |= instead
     options.backbone = None
     for word, value in words.items():
-        name = str(word).replace("-", "_")
-        if name not in known:
-            raise UserError(f"{path} has an unknown word {word!r}.", ", ".join(sorted(known)), closest(name, known))
-        if getattr(options, name) in (None, 1, "auto"):
+        name = _option(path, word, value, options)
+        if getattr(options, name) in (None, False) or (name, getattr(options, name)) in DEFAULTS:
             setattr(options, name, ", ".join(map(str, value)) if isinstance(value, list) else value)
+
+
+DEFAULTS = (("seeds", 1), ("precision", "auto"))
+"""What an option is where nobody typed it, beside None and False."""
+SWITCHES = ("verb", "json", "card", "dry_run", "resume", "offline", "fresh")
+"""Options that say how a command runs, not what a study is."""
+
+
+def _option(path: Path, word: Any, value: Any, options: argparse.Namespace) -> str:
+    """The option that a word of a study.yaml sets; its value must be of the option's kind."""
+    from ..spell import closest
+
+    known = {k for k in vars(options) if k not in SWITCHES}
+    name = str(word).replace("-", "_")
+    if name not in known:
+        raise UserError(f"{path} has an unknown word {word!r}.", ", ".join(sorted(known)), closest(name, known))
+    wanted = KINDS.get(name, str)
+    items = value if isinstance(value, list) and name == "methods" else [value]
+    whole = wanted is float and isinstance(value, int) and not isinstance(value, bool)
+    if not whole and not all(isinstance(item, wanted) and (wanted is bool or item is not True) for item in items):
+        raise UserError(f"{path}: {word} is {value!r}.", f"{word}: {EXAMPLES[wanted]}", "write it like that")
+    return name
+
+
+KINDS: dict[str, type] = {
+    **dict.fromkeys(("epochs", "minutes", "seconds"), float),
+    **dict.fromkeys(("steps", "batch_size", "seeds", "train_rows", "test_rows", "dev_rows"), int),
+    **dict.fromkeys(("search", "forecast"), bool),
+}
+"""What a word of a study.yaml holds, where it is not text."""
+EXAMPLES = {float: "2.5", int: "2", bool: "true or false", str: "text, in quotes where it has signs in it"}
 
 
 def free_folder(data: str) -> Path:

@@ -44,7 +44,7 @@ def complete(table: Table, keys_of: Keys = whole_row) -> Table:
         return table
     source, rest, wanted = _plan(table, missing)
     rows = table.splits[source]
-    groups = _groups(rows, keys_of)
+    groups = grouped(rows, keys_of)
     if len(rows) < FEWEST or len(groups) <= len(wanted):
         held = f"{count(len(rows), 'row')} in {count(len(groups), 'group')}"
         raise DataError(
@@ -77,7 +77,7 @@ def _plan(table: Table, missing: list[str]) -> tuple[str, str, dict[str, float]]
     )
 
 
-def _groups(rows: list[Row], keys_of: Keys) -> dict[str, list[int]]:
+def grouped(rows: list[Row], keys_of: Keys, seed: int = 0) -> dict[str, list[int]]:
     """Digest -> positions of the rows that must stay together (connected by any shared key)."""
     parent = list(range(len(rows)))
 
@@ -95,12 +95,12 @@ def _groups(rows: list[Row], keys_of: Keys) -> dict[str, list[int]]:
     groups: dict[int, list[int]] = {}
     for i in range(len(rows)):
         groups.setdefault(root(i), []).append(i)
-    return {_drawn([rows[i] for i in members]): members for members in groups.values()}
+    return {_drawn([rows[i] for i in members], seed): members for members in groups.values()}
 
 
-def _drawn(rows: list[Row]) -> str:
-    """The group's place in the deal, drawn by seed 0: the same wherever its rows stand, and whatever their number."""
-    text = "\n".join(["0", *sorted(whole_row(row)[0] for row in rows)])
+def _drawn(rows: list[Row], seed: int) -> str:
+    """The group's place in the deal, drawn by the seed: the same wherever its rows stand, and whatever their number."""
+    text = "\n".join([str(seed), *sorted(whole_row(row)[0] for row in rows)])
     return hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()
 
 

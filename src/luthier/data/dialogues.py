@@ -12,20 +12,19 @@ A row depends on (language, split, seed, position) alone: more rows leave the fi
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any
 
 from ..errors import DataError
 from .dialogue_parts import SCENES, TALK
 from .dialogue_parts.scene import SLOT, Ending, Scene, Talk
+from .draw import below, fill, pick, some, split_by
 from .table import SPLITS
 
-Item = TypeVar("Item")
 Values = Mapping[str, str]
 
 TURNS = (4, 14)
@@ -87,8 +86,8 @@ def _row(split: str, seed: int, language: str, position: int) -> dict[str, Any]:
     rng = random.Random(f"{language} {split} {seed} {position}")
     talk = TALK[language]
     while True:  # until the facts belong to this split and the dialogue has a fair length
-        scene = _pick(rng, SCENES[language])
-        number = _below(rng, len(scene.endings))
+        scene = pick(rng, SCENES[language])
+        number = below(rng, len(scene.endings))
         ending = scene.endings[number]
         values = _draw_values(scene, rng)
         if split_of(scene.name, number, {name: values[name] for name in ending.facts}) != split:
@@ -99,8 +98,8 @@ def _row(split: str, seed: int, language: str, position: int) -> dict[str, Any]:
     called = _called(lines, talk, rng)
     spoken = [f"{called[line.speaker]}{talk.colon}{_address(line, called, talk)}" for line in lines]
     count = REFERENCES if split == "test" else 1
-    told = [_fill(template, {**values, "A": "{A}", "B": "{B}"}, rng) for template in _some(rng, ending.told, count)]
-    summaries = [_sentences(_fill(text, called, rng), talk) for text in told]
+    told = [fill(template, {**values, "A": "{A}", "B": "{B}"}, rng) for template in some(rng, ending.told, count)]
+    summaries = [_sentences(fill(text, called, rng), talk) for text in told]
     return {
         "id": f"{language}-{split}-{seed}-{position}",
         "dialogue": "\n".join(spoken),
@@ -110,32 +109,30 @@ def _row(split: str, seed: int, language: str, position: int) -> dict[str, Any]:
 
 def split_of(scene: str, ending: int, facts: Values) -> str:
     """The one split that these facts may appear in: the same on every machine and Python."""
-    text = "\n".join([scene, str(ending), *(f"{name}={facts[name]}" for name in sorted(facts))])
-    tenth = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) % 10
-    return {8: "dev", 9: "test"}.get(tenth, "train")
+    return split_by(scene, str(ending), *(f"{name}={facts[name]}" for name in sorted(facts)))
 
 
 def _draw_values(scene: Scene, rng: random.Random) -> dict[str, str]:
     """A value for each slot, all different; `name:told` is its form in a summary."""
     values: dict[str, str] = {}
     for name, choices in scene.values.items():
-        said, _, told = _pick(rng, [c for c in choices if c.split(" = ")[0] not in values.values()]).partition(" = ")
+        said, _, told = pick(rng, [c for c in choices if c.split(" = ")[0] not in values.values()]).partition(" = ")
         values |= {name: said, f"{name}:told": told or said}
     return values
 
 
 def _play(scene: Scene, ending: Ending, values: Values, talk: Talk, rng: random.Random) -> list[_Line]:
     """The spoken lines with their facts filled in; `{you}` is still open."""
-    level = _pick(rng, _LEVELS)
+    level = pick(rng, _LEVELS)
     lines = _script(scene, ending, level, talk, rng)
     if level.interruption > rng.random():
-        at = 1 + _below(rng, len(lines) - 1)
-        lines[at:at] = _exchange(_pick(rng, talk.interruptions), lines[at].speaker)
+        at = 1 + below(rng, len(lines) - 1)
+        lines[at:at] = _exchange(pick(rng, talk.interruptions), lines[at].speaker)
     filled = _corrected(lines, scene, ending, values, talk, rng) if level.corrected else _filled(lines, values, rng)
     opening = _opening(filled[0].speaker, level, scene.tone, talk, rng)
     closing: list[_Line] = []
     if rng.random() < 0.7:
-        closing = _exchange(_pick(rng, talk.goodbyes[scene.tone]), "A")
+        closing = _exchange(pick(rng, talk.goodbyes[scene.tone]), "A")
     around = [_filled(part, {"you": "{you}"}, rng) for part in (opening, closing)]
     return _joined([*around[0], *filled, *around[1]], talk)
 
@@ -147,16 +144,16 @@ def _script(scene: Scene, ending: Ending, level: _Level, talk: Talk, rng: random
     for number, beat in enumerate(beats):
         if beat.kind == "aside" and rng.random() < level.aside:
             starter = "A" if scene.tone in ("counter", "phone") else beats[number + 1].turns[0].speaker
-            lines += _exchange(_pick(rng, talk.asides[scene.tone]), starter)
+            lines += _exchange(pick(rng, talk.asides[scene.tone]), starter)
         if beat.kind == "always" or rng.random() < level.optional:
-            lines += [_Line(turn.speaker, _pick(rng, turn.phrasings)) for turn in beat.turns]
+            lines += [_Line(turn.speaker, pick(rng, turn.phrasings)) for turn in beat.turns]
     return lines
 
 
 def _opening(speaker: str, level: _Level, tone: str, talk: Talk, rng: random.Random) -> list[_Line]:
-    greeting = [_Line(speaker, _pick(rng, talk.greetings[tone]))] if rng.random() < 0.8 else []
+    greeting = [_Line(speaker, pick(rng, talk.greetings[tone]))] if rng.random() < 0.8 else []
     if rng.random() < level.small_talk:
-        return greeting + _exchange(_pick(rng, talk.small_talk[tone]), speaker)
+        return greeting + _exchange(pick(rng, talk.small_talk[tone]), speaker)
     return greeting
 
 
@@ -164,17 +161,17 @@ def _corrected(
     lines: list[_Line], scene: Scene, ending: Ending, values: Values, talk: Talk, rng: random.Random
 ) -> list[_Line]:
     """The lines with one fact said wrong until somebody puts it right."""
-    slot = _pick(rng, ending.correctable.split())
+    slot = pick(rng, ending.correctable.split())
     first = next(at for at, line in enumerate(lines) if slot in SLOT.findall(line.text))
     who = lines[first].speaker
-    wrong = _pick(rng, [c for c in _sayings(scene, slot) if c not in values.values()])
-    way = _below(rng, 3)
+    wrong = pick(rng, [c for c in _sayings(scene, slot) if c not in values.values()])
+    way = below(rng, 3)
     if way == 0:
-        repair, at = _exchange(_pick(rng, talk.corrected_at_once), who), first + 1
+        repair, at = _exchange(pick(rng, talk.corrected_at_once), who), first + 1
     elif way == 1:
-        repair, at = _exchange(_pick(rng, talk.corrected_when_asked), _other(who)), first + 1
+        repair, at = _exchange(pick(rng, talk.corrected_when_asked), _other(who)), first + 1
     else:
-        repair, at = _exchange(_pick(rng, talk.corrected_late), who), len(lines)
+        repair, at = _exchange(pick(rng, talk.corrected_late), who), len(lines)
     mistaken = {**values, "you": "{you}", slot: wrong}
     both = {**values, "you": "{you}", "right": values[slot], "wrong": wrong}
     return _filled(lines[:at], mistaken, rng) + _filled(repair, both, rng) + _filled(lines[at:], values, rng)
@@ -197,13 +194,7 @@ def _joined(lines: Sequence[_Line], talk: Talk) -> list[_Line]:
 
 
 def _filled(lines: Sequence[_Line], values: Values, rng: random.Random) -> list[_Line]:
-    return [_Line(line.speaker, _fill(line.text, {"you": "{you}", **values}, rng)) for line in lines]
-
-
-def _fill(text: str, values: Values, rng: random.Random) -> str:
-    """Choices of words made, slots filled."""
-    text = re.sub(r"\[([^\]]*)\]", lambda found: _pick(rng, found[1].split("|")), text)
-    return SLOT.sub(lambda found: values[found[1]], text)
+    return [_Line(line.speaker, fill(line.text, {"you": "{you}", **values}, rng)) for line in lines]
 
 
 def _address(line: _Line, called: Values, talk: Talk) -> str:
@@ -225,7 +216,7 @@ def _called(lines: Sequence[_Line], talk: Talk, rng: random.Random) -> dict[str,
     if rng.random() < 0.5:
         first = lines[0].speaker
         return {first: "#Person1#", _other(first): "#Person2#"}
-    return dict(zip("AB", _some(rng, talk.names, 2)))
+    return dict(zip("AB", some(rng, talk.names, 2)))
 
 
 def _fair(lines: Sequence[_Line], language: str) -> bool:
@@ -238,20 +229,3 @@ def _fair(lines: Sequence[_Line], language: str) -> bool:
 
 def _other(speaker: str) -> str:
     return "B" if speaker == "A" else "A"
-
-
-# `Random.random` is the one draw whose sequence Python promises to keep between versions.
-
-
-def _below(rng: random.Random, end: int) -> int:
-    return int(rng.random() * end)
-
-
-def _pick(rng: random.Random, items: Sequence[Item]) -> Item:
-    return items[_below(rng, len(items))]
-
-
-def _some(rng: random.Random, items: Sequence[Item], count: int) -> list[Item]:
-    """`count` different items in random order."""
-    left = list(items)
-    return [left.pop(_below(rng, len(left))) for _ in range(count)]

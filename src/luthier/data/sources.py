@@ -6,16 +6,27 @@ import difflib
 import os
 import random
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..errors import DataError, UserError
+from .dialogues import dialogues
 from .formats import FORMATS, Contents, accepted, kind_of, load
 from .mend import mended
+from .passages import passages
+from .reviews import reviews
 from .table import SPLIT_NAMES, SPLITS, Row, Table, count, listed
 
-BUILT_IN = {"dialogues": "en", "dialogues-zh": "zh"}
-"""Built-in name -> language of the generated dialogues."""
+BUILT_IN: dict[str, Callable[[str, int], list[Row]]] = {
+    "dialogues": partial(dialogues, language="en"),
+    "dialogues-zh": partial(dialogues, language="zh"),
+    "reviews": partial(reviews, language="en"),
+    "reviews-zh": partial(reviews, language="zh"),
+    "passages-zh": passages,
+}
+"""Built-in name -> what makes the rows of a split."""
 
 BUILT_IN_ROWS = {"train": 2000, "dev": 200, "test": 200}
 
@@ -26,9 +37,9 @@ def read(source: str | os.PathLike[str]) -> Table:
     """Rows of `source` by split, as they are: nothing is cut here (see `complete`).
 
     `source` is a file (jsonl, json, csv, tsv, txt, parquet, arrow; each also .gz), a folder with files whose
-    stem is train, dev | val | validation or test, a built-in name (`dialogues`, `dialogues-zh`) or a hub id
-    (`owner/name`). `source#500` keeps 500 rows of the training split, drawn with seed 0. A built-in name goes
-    before a file of that name (write `./dialogues` for the file), a file before a hub id.
+    stem is train, dev | val | validation or test, a built-in name (see `BUILT_IN`) or a hub id (`owner/name`).
+    `source#500` keeps 500 rows of the training split, drawn with seed 0. A built-in name goes before a file of that
+    name (write `./dialogues` for the file), a file before a hub id.
 
     A single file is `train` unless its stem names another split.
 
@@ -74,9 +85,7 @@ def _missing(typed: str, path: Path) -> DataError:
 
 
 def _built_in(name: str) -> Table:
-    from .dialogues import dialogues
-
-    splits = {split: dialogues(split, rows, language=BUILT_IN[name]) for split, rows in BUILT_IN_ROWS.items()}
+    splits = {split: BUILT_IN[name](split, rows) for split, rows in BUILT_IN_ROWS.items()}
     notes = [f"{name} is generated, not recorded: it shows the workbench, not the world"]
     if os.path.lexists(name):
         notes.append(f"{name} is the built-in data; write ./{name} for the path of that name")

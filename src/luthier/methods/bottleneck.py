@@ -37,11 +37,12 @@ class Bottleneck(Method):
     Trained: Σ over sites of 2·size·out + size + out (a little less than the paper's, whose norms train too).
     Wins where depth helps: tasks far from pretraining; costs two more products per sub-layer that cannot be merged.
     Fails as LoRA does at tiny sizes.
-    Defaults: size 16 (the paper: 8 to 256), 1e-3 (T-Few and PEFT comparisons: 1e-4 to 3e-3).
+    Defaults: size 16 (the paper: 8 to 256), 1e-3. Searched at 250 M: 1e-4 to 3e-3 (T-Few and PEFT
+    comparisons).
     """
 
     word: ClassVar[str] = "bottleneck"
-    rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
+    rates: ClassVar[tuple[float, float]] = (1e-4, 3e-3)
     size: int = field(default=16, metadata={"shown": True})
     targets: str = "o,down"
     learning_rate: float | None = None

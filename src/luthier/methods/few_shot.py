@@ -32,5 +32,9 @@ class FewShot(Method):
     def __post_init__(self) -> None:
         at_least(self, 1, "examples")
 
+    @property
+    def shots(self) -> int:  # type: ignore[override]
+        return self.examples
+
     def delta(self, backbone: Backbone) -> Delta:
         return Delta({})

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..spell import spelled
-from .method import TASK_TYPES, Method, rate_in_range
+from .adapter import TASK_TYPES
+from .method import Method, rate_in_range
 
 
 class NormChange(Actor):
@@ -71,7 +72,9 @@ class LayerNorm(Method):
         actors: dict[Site, Actor] = {}
         for path in norms(backbone):
             module = backbone.model.get_submodule(path)
-            actors[Site(path, "norm", len(module.weight), len(module.weight))] = NormChange(module, backbone.family.norm_adds_one)
+            actors[Site(path, "norm", len(module.weight), len(module.weight))] = NormChange(
+                module, backbone.family.norm_adds_one
+            )
         return Delta(actors)
 
     def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:

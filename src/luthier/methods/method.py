@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..backbone import Backbone
-from ..delta import Delta, Site
-from ..errors import Refused, SpellingError
+from ..delta import Delta
+from ..errors import SpellingError
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,12 @@ class Method:
     trains: ClassVar[bool] = True
     aliases: ClassVar[Mapping[str, str]] = {"lr": "learning_rate"}
     """Other people's names for our settings."""
-    rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
-    """Learning rates worth searching."""
+    replaces_backbone: ClassVar[bool] = False
+    """The delta holds the backbone's weights anew instead of adding to them."""
+    shots: ClassVar[int] = 0
+    """Training examples that stand before every question."""
+    rates: ClassVar[tuple[float, float]] = (1e-4, 3e-3)
+    """Lowest and highest learning rate worth searching at about 250 M parameters; the card names their sources."""
     published_rate: ClassVar[float] = 1e-3
     """What publications use at about 250 M parameters, the size of most of them."""
     growth: ClassVar[float] = 1 / 3
@@ -43,9 +46,19 @@ class Method:
     def rate(self, backbone: Backbone) -> float:
         """The peak learning rate of this method on this backbone: the one that was set, else the card's default."""
         chosen = getattr(self, "learning_rate", None)
-        return (
-            self.published_rate * (250e6 / max(backbone.parameters, 4e6)) ** self.growth if chosen is None else chosen
-        )
+        return self.published_rate * self._growth(backbone) if chosen is None else chosen
+
+    def candidates(self, backbone: Backbone) -> tuple[float, ...]:
+        """Learning rates to search, rising: the ends of the card's range, its default, and the geometric means between
+        them, all moved to the backbone's size as the default is. A rate that was set stands alone."""
+        if getattr(self, "learning_rate", None) is not None:
+            return (self.rate(backbone),)
+        (low, high), middle, growth = self.rates, self.rate(backbone), self._growth(backbone)
+        low, high = low * growth, high * growth
+        return (low, (low * middle) ** 0.5, middle, (middle * high) ** 0.5, high)
+
+    def _growth(self, backbone: Backbone) -> float:
+        return (250e6 / max(backbone.parameters, 4e6)) ** self.growth
 
     def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
         """This method in the words of a PEFT `adapter_config.json`, or None where PEFT has no such method."""
@@ -74,54 +87,3 @@ def rate_in_range(method: Method) -> None:
         raise SpellingError(
             f"{method.word}: learning_rate={rate} cannot train.", "above 0 and below 100", f"try {method.rates[0]}"
         )
-
-
-def target_modules(backbone: Backbone, *groups: Sequence[Site]) -> list[list[str]]:
-    """Groups of sites as PEFT's target modules, which match by the end of a path: last names where they say enough,
-    whole paths where a last name would also match a module of another group or of none (`dense`, `c_proj`)."""
-    paths = [[site.path for site in group] for group in groups]
-    short = [sorted({path.rsplit(".", 1)[-1] for path in group}) for group in paths]
-    modules = [name for name, _ in backbone.model.named_modules()]
-    enough = all(
-        {m for m in modules if m.rsplit(".", 1)[-1] in names} == set(group) for names, group in zip(short, paths)
-    )
-    return short if enough else paths
-
-
-def targets_of(modules: Sequence[str] | str, backbone: Backbone) -> str:
-    """PEFT's target modules (ends of paths, or one regular expression) -> our roles.
-
-    Raises:
-        Refused: none of them is a projection of this backbone.
-    """
-
-    def named(path: str) -> bool:
-        if isinstance(modules, str):
-            return re.fullmatch(modules, path) is not None
-        return any(path == m or path.endswith(f".{m}") for m in modules)
-
-    roles = [role for role in backbone.family.roles if any(named(site.path) for site in backbone.role_sites(role))]
-    if not roles:
-        raise Refused(
-            f"The adapter's modules {modules!r} are no projections of {backbone.name}.",
-            ", ".join(backbone.roles()),
-            "check which backbone it was trained on",
-        )
-    return ",".join(roles)
-
-
-def unsupported(config: Mapping[str, Any], *settings: str) -> None:
-    """Refuse an adapter that uses a setting which would change its numbers here.
-
-    Raises:
-        Refused: one of `settings` is set.
-    """
-    for name in settings:
-        if config.get(name):
-            raise Refused(
-                f"The adapter uses {name}={config[name]!r}.", "adapters without it", "use peft itself for this one"
-            )
-
-
-TASK_TYPES = {"seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM", "encoder": "SEQ_CLS"}
-"""Kind of backbone -> PEFT's task type."""

@@ -12,7 +12,8 @@ from ..backbone import Backbone
 from ..delta import Delta
 from ..errors import Refused, SpellingError, UserError
 from ..spell import closest
-from .method import TASK_TYPES, Method, rate_in_range
+from .adapter import TASK_TYPES
+from .method import Method, rate_in_range
 
 OURS = {
     "LORA": "lora or dora",
@@ -100,12 +101,12 @@ class Peft(Method):
     Trained: what the library marks as trainable; counted after injection.
     Wins when you need a method that is not ours; fails to share a batch with other deltas. Methods that need their
     own training loop are refused, ours are preferred to the library's.
-    Defaults: the library's; 1e-3 at 250 M parameters.
+    Defaults: the library's; 1e-3 at 250 M parameters. Searched there: as LoRA, 1e-4 to 3e-3.
     """
 
     word: ClassVar[str] = "peft"
     open_settings: ClassVar[str] = "settings"
-    rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
+    rates: ClassVar[tuple[float, float]] = (1e-4, 3e-3)
     method: str = field(default="", metadata={"shown": True})
     learning_rate: float | None = None
     settings: tuple[tuple[str, Any], ...] = ()

@@ -46,7 +46,8 @@ class PTuning(Method):
     Trained: n·d + (d·H + H) + (H² + H) + (H·d + d); shipped n·d. Llama-3.2-3B, n 20, H 3072: 28,382,208 and 61,440.
     Wins over plain prompts when the raw rows do not move; costs far more trained parameters. Fails like prompts on
     small backbones.
-    Defaults: 20 tokens, H = the embedding width, 1e-3 (P-tuning papers: 1e-5 to 1e-2).
+    Defaults: 20 tokens, H = the embedding width, 2e-3. Searched at 250 M: 1e-4 to 1e-2, the upper part of what P-tuning
+    papers use (1e-5 to 1e-2).
     """
 
     word: ClassVar[str] = "ptuning"

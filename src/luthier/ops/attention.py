@@ -1,7 +1,8 @@
 """Attention that can see a learned prefix.
 
-The plain computation of every family (softmax(q·kᵀ·scale + bias + mask)·v), written out because a relative position
-bias makes the fused kernels slower than this on a CPU, and because a prefix is three lines here.
+softmax(q·kᵀ·scale + bias + mask)·v, with two ways through. Without gradients: torch's fused kernel. With gradients on
+a CPU: written out and in place, because the fused kernel's own gradient is no faster there and it has no dropout;
+dropout is cut from random bytes (`dropout.py`).
 
 Shapes: B rows, H query heads, G key heads, Q / K query and key positions, D head width, n prefix tokens.
 """
@@ -12,6 +13,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from .dropout import LEVELS, dropout, kept_bytes, levels_kept
 
 
 class Prefix(NamedTuple):
@@ -24,39 +29,102 @@ class Prefix(NamedTuple):
 
 def attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **settings: Any
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, None]:
     """Attend; the signature is the one of the model library's attention interface.
 
     Args:
         query: (B, H, Q, D); key, value: (B, G, K, D) with H a multiple of G.
         attention_mask: additive, (B, 1, Q, K); None means everything is open.
-        settings: `scaling`, `softcap` (scores are squeezed into ±cap, Gemma 2), `dropout`, `position_bias` (1 or B, H, Q, K), `prefix` (list of `Prefix`),
+        settings: `scaling`, `softcap`, `dropout`, `position_bias` (1 or B, H, Q, K), `prefix` (list of `Prefix`),
             `tap` (list that notes the keys and values that pass).
 
     Returns:
-        output (B, Q, H, D) and weights (B, H, Q, n+K).
+        output (B, Q, H, D), and None in the place of the weights, which nobody reads.
     """
     scale, bias = settings.get("scaling"), settings.get("position_bias")
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
     if attention_mask is None and getattr(module, "is_causal", False) and query.shape[2] > 1:
         raise ValueError("causal attention over several positions needs its mask")
-    if bias is not None:
-        attention_mask = bias if attention_mask is None else attention_mask + bias
     if settings.get("tap") is not None:
         settings["tap"].append((key, value))
     if settings.get("prefix"):
-        key, value, attention_mask = with_prefix(key, value, attention_mask, settings["prefix"], query.shape[2])
+        mask, bias = _sum(attention_mask, bias), None
+        key, value, attention_mask = with_prefix(key, value, mask, settings["prefix"], query.shape[2])
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    scores = query @ key.transpose(2, 3)
-    scores = scores * (query.shape[-1] ** -0.5 if scale is None else scale)
+    p = (settings.get("dropout") or 0.0) if module.training else 0.0
     if (cap := settings.get("softcap")) is not None:
-        scores = torch.tanh(scores / cap) * cap
-    if attention_mask is not None:
-        scores = scores + attention_mask
-    weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
-    weights = nn.functional.dropout(weights, settings.get("dropout") or 0.0, training=module.training)
-    return (weights @ value).transpose(1, 2).contiguous(), weights
+        return _capped(query * (scale / cap), key, value, _sum(attention_mask, bias), cap, p), None
+    tensors = [t for t in (query, key, value, attention_mask, bias) if t is not None]
+    learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    if query.device.type == "cpu" and (learning or p):
+        return _Attended.apply(query, key, value, bias, attention_mask, scale, p), None
+    mask = _sum(attention_mask, bias)
+    mask = None if mask is None else mask.to(query.dtype)
+    output = F.scaled_dot_product_attention(query, key, value, mask, dropout_p=p, scale=scale)
+    return output.transpose(1, 2).contiguous(), None
+
+
+def _capped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, cap: float, p: float) -> Tensor:
+    """Scores are squeezed into ±cap before the mask (Gemma 2): no kernel does it, so it is written out."""
+    scores = torch.tanh(query @ key.transpose(2, 3)) * cap
+    scores = scores if mask is None else scores + mask
+    weights = dropout(torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype), p, True)
+    return (weights @ value).transpose(1, 2).contiguous()
+
+
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    return other if one is None else one if other is None else one + other
+
+
+class _Attended(torch.autograd.Function):
+    """Scores, bias, mask and softmax share one (B, H, Q, K) tensor; a dropout mask adds a byte an element."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        query, key, value, bias, mask, scale, p = inputs
+        scores = query @ key.transpose(2, 3)
+        if scale != 1.0:
+            scores.mul_(scale)
+        for added in (bias, mask):
+            if added is not None:
+                scores.add_(added)
+        weights = torch.ops.aten._softmax.out(scores, -1, False, out=scores)
+        kept, ctx.scale, ctx.rescale = None, scale, 1.0
+        if p:
+            kept, ctx.rescale = _kept(weights, p)
+        ctx.shapes = tuple(None if t is None else t.shape for t in (bias, mask))
+        ctx.save_for_backward(query, key, value, weights, kept)
+        output = (weights if kept is None else weights * kept) @ value
+        return (output if kept is None else output.mul_(ctx.rescale)).transpose(1, 2).contiguous()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        query, key, value, weights, kept = ctx.saved_tensors
+        gradient = gradient.transpose(1, 2)
+        if kept is not None:
+            gradient = gradient * ctx.rescale
+        seen = weights if kept is None else weights * kept
+        d_value = seen.transpose(2, 3) @ gradient
+        d_scores = gradient @ value.transpose(2, 3)
+        if kept is not None:
+            d_scores.mul_(kept)
+        d_scores = torch.ops.aten._softmax_backward_data.out(d_scores, weights, -1, weights.dtype, grad_input=d_scores)
+        needs = ctx.needs_input_grad[3:5]
+        d_added = [d_scores.sum_to_size(s) if need else None for need, s in zip(needs, ctx.shapes)]
+        if ctx.scale != 1.0:
+            d_scores.mul_(ctx.scale)
+        return d_scores @ key, d_scores.transpose(2, 3) @ query, d_value, *d_added, None, None
+
+
+def _kept(weights: Tensor, p: float) -> tuple[Tensor, float]:
+    """(what dropout keeps, as ones and zeros; the factor that makes up for the rest)"""
+    kept = levels_kept(p)
+    if kept is not None:
+        return kept_bytes(weights.shape, kept), LEVELS / kept
+    return dropout(torch.ones_like(weights), p).ne_(0).to(torch.uint8), 1 / (1 - p)
 
 
 def with_prefix(

@@ -19,7 +19,9 @@ import yaml
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Undefined
 from markupsafe import Markup
 
-from . import glyphs, humane
+from luthier import humane
+
+from . import glyphs
 
 FOLDER = Path(__file__).parent
 LANGUAGES = ("en", "zh")
@@ -105,7 +107,10 @@ def _code(name: Any) -> Markup:
 
 
 def _listed(value: Any, language: str, show: Callable[[Any], str]) -> Any:
-    """`a, b and c` or `a、b 和 c`; what is no list stays as it is, in HTML on one line where it is short."""
+    """`a, b and c` or `a、b 和 c`; what is no list stays as it is, in HTML on one line where it is short. A mapping of
+    languages gives its own words."""
+    if isinstance(value, Mapping):
+        return value[language]
     if isinstance(value, str) or not isinstance(value, Sequence):
         short = show is _code and len(str(value)) <= 20
         return Markup('<span class="whole">{}</span>').format(value) if short else value

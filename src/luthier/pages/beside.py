@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from luthier.errors import SpellingError
 from luthier.metrics import METRICS
 from luthier.records import Example, Prediction
+from luthier.tasks.template import columns_of
 
 ROWS = 200
 CHARACTERS = 2000
@@ -170,7 +171,7 @@ def _row(
 def shown_fields(fields: Mapping[str, str], prompt: str) -> Mapping[str, str]:
     """The columns that the prompt names, or all of them where it names none that are there."""
     try:
-        named = [name for _, name, _, _ in string.Formatter().parse(prompt) if name]
-    except ValueError:  # a prompt with a stray brace names nothing for certain
-        named = []
-    return {name: fields[name] for name in dict.fromkeys(named) if name in fields} or fields
+        named = columns_of(prompt)
+    except SpellingError:  # a prompt with a stray brace names nothing for certain
+        named = ()
+    return {name: fields[name] for name in named if name in fields} or fields

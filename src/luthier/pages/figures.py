@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
-from luthier import charts
+from luthier import charts, humane
 
-from . import glyphs, humane
+from . import glyphs
 from .lengths import Lengths
 from .summary import LOWER_IS_BETTER, Entry
 
@@ -36,10 +36,10 @@ class Figure:
 
 
 def costs(entries: Sequence[Entry], metric: str) -> list[Figure]:
-    """Quality against each cost that at least one finished trial has."""
+    """Quality against each cost that at least one finished trial has; a method's seeds are one point."""
     figures = []
+    scored = _by_method([e for e in entries if e.status == "done" and e.mean(metric) is not None], metric)
     for field, word, written in COSTS:
-        scored = [e for e in entries if e.status == "done" and e.mean(metric) is not None]
         shown = [e for e in scored if humane.known(e.facts.get(field))]
         if not shown:
             continue
@@ -52,6 +52,27 @@ def costs(entries: Sequence[Entry], metric: str) -> list[Figure]:
         front = [p.name for p in charts.front(points, metric in LOWER_IS_BETTER)]
         figures.append(Figure(word, wide, narrow, [(e, notes[e.id]) for e in shown], front))
     return figures
+
+
+def off_front(figures: Sequence[Figure]) -> list[str]:
+    """Methods that are on no front, in the order of the key: whatever counts, something else is the better buy."""
+    named = dict.fromkeys(e.name for figure in figures for e, _ in figure.key)
+    return [name for name in named if not any(name in figure.front for figure in figures)]
+
+
+def _by_method(entries: Sequence[Entry], metric: str) -> list[Entry]:
+    """One entry a method: the mean over seeds, between the lowest and the highest end of their intervals."""
+    runs: dict[str, list[Entry]] = {}
+    for e in entries:
+        runs.setdefault(e.method, []).append(e)
+    found = []
+    for method, own in runs.items():
+        around = np.array([_around(e.metrics[metric]) for e in own])
+        score = {"mean": float(around[:, 0].mean()), "low": float(around.min()), "high": float(around.max())}
+        known = {f: [e.facts[f] for e in own if humane.known(e.facts.get(f))] for f, _, _ in COSTS}
+        facts = {f: float(np.mean(values)) for f, values in known.items() if values}
+        found.append(replace(own[0], name=method, metrics={metric: score}, facts=facts) if len(own) > 1 else own[0])
+    return found
 
 
 def losses(entries: Sequence[Entry], steps: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure | None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from luthier.baselines import words_in
+from luthier.metrics.words import CJK
+
 from .beside import Said
-
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-_WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['’-][^\W{_CJK}]+)*")
-
-
-def length(text: str) -> int:
-    """Words, where every Chinese, Japanese or Korean character counts as one."""
-    return len(_WORD.findall(text))
 
 
 @dataclass(frozen=True)
@@ -38,8 +32,8 @@ def lengths(said: Sequence[Said]) -> tuple[list[Lengths], bool]:
     rows = [Lengths(one.name, one.mark, _five([p.prediction for p in one.predictions])) for one in spoken]
     if references:
         rows.insert(0, Lengths("", None, _five(references)))
-    return rows, len(re.findall(f"[{_CJK}]", text)) > 0.3 * len(text) > 0
+    return rows, len(CJK.findall(text)) > 0.3 * len(text) > 0
 
 
 def _five(texts: Sequence[str]) -> tuple[float, ...]:
-    return tuple(float(v) for v in np.percentile([length(t) for t in texts], (5, 25, 50, 75, 95)))
+    return tuple(float(v) for v in np.percentile([words_in(t) for t in texts], (5, 25, 50, 75, 95)))

@@ -1,21 +1,21 @@
-"""What `results.json` says: the trials in order of quality, the headline, the comparisons in words."""
+"""What `results.json` says: the trials in order of quality, the comparisons in words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
 from typing import Any
 
-import numpy as np
+from luthier import humane
 
-from . import humane, say
+from . import say
 
 Results = Mapping[str, Any]
 Sentence = tuple[str, dict[str, Any]]
 """A key of `words.yaml` and its values; lists are names."""
 LOWER_IS_BETTER = frozenset({"perplexity"})
-UNTUNED = ("zero_shot", "few_shot")
 
 
 @dataclass(frozen=True)
@@ -92,75 +92,31 @@ def entries(results: Results) -> list[Entry]:
     return sorted(found, key=order)
 
 
-def headline(results: Results) -> list[Sentence]:
-    """Who is best, who cannot be told from it, what is lightest, and what one seed does not show."""
-    metric = primary(results)
-    done = [e for e in entries(results) if e.status == "done"]
-    scored = [e for e in done if e.mean(metric) is not None]
-    if not scored:
-        said: list[Sentence] = [("unscored", {"metric": metric})] if done else [("none_done", {})]
-        return said + _unfinished(results)
-    methods = dict.fromkeys(e.method for e in scored)
-    means = {m: float(np.mean([e.mean(metric) for e in scored if e.method == m])) for m in methods}
-    best = (min if metric in LOWER_IS_BETTER else max)(means, key=lambda m: means[m])
-    runs = [e for e in scored if e.method == best]
-    score = _over_seeds(metric, runs)
-    if len(means) == 1:
-        return [("only_one", {"best": [best], "score": score, "metric": metric}), *_unfinished(results)]
-    said = [("best", {"best": [best], "metric": metric, "score": score})]
-    said += _standing(results, best, [m for m in means if m != best], runs[0].metrics[metric].get("n"))
-    count = len(results["study"].get("seeds") or {e.facts.get("seed") for e in scored})
-    return said + _unfinished(results) + [("seeds", {"n": count}) if count > 1 else ("one_seed", {})]
+@dataclass(frozen=True)
+class OverSeeds:
+    """A method's runs: the mean of their scores, and how far seeds alone move them."""
+
+    entry: Entry
+    n: int
+    mean: float
+    sd: float
+    low: float
+    high: float
 
 
-def _over_seeds(metric: str, runs: Sequence[Entry]) -> str:
-    """One run's score with its interval, or the mean of several with the lowest and the highest: `42.1 (41.7–42.5)`."""
-    if len(runs) == 1:
-        return humane.scored(metric, runs[0].metrics[metric])
-    low, *_, high = sorted(e.metrics[metric]["mean"] for e in runs)
-    mean = np.mean([e.metrics[metric]["mean"] for e in runs])
-    return f"{humane.points(metric, float(mean))} ({humane.points(metric, low)}–{humane.points(metric, high)})"
-
-
-def _standing(results: Results, best: str, others: list[str], n: Any) -> list[Sentence]:
-    """How the other methods stand to the best one."""
-    metric = primary(results)
-    standing = {m: _against(results, best, m) for m in others}
-    groups = {s: [m for m in others if standing[m] == s] for s in ("cannot", "ties", "beats", "uncompared")}
-    values = {"n": humane.exact(n), "margin": humane.points(metric, results["study"].get("margin"))}
-    said: list[Sentence] = [(key, {"names": names, **values}) for key, names in groups.items() if names]
-    rivals = groups["cannot"] + groups["ties"]
-    untuned = [m for m in rivals if m.split("(")[0] in UNTUNED]
-    if untuned:
-        return [*said, ("untuned", {"names": untuned})]
-    weight = {e.method: e.facts.get("shipped_bytes") for e in entries(results) if e.status == "done"}
-    weighed = [m for m in (best, *rivals) if humane.known(weight.get(m))]
-    lightest = min(weighed, key=lambda m: weight[m], default=best)
-    if lightest != best and best in weighed:
-        sizes = {"size": humane.size(weight[lightest]), "best_size": humane.size(weight[best])}
-        said.append(("lightest", {"names": [lightest], "best": [best], **sizes}))
-    return said
-
-
-def _against(results: Results, best: str, other: str) -> str:
-    """`beats` only where every comparison of the two says so; `ties` where none is open."""
-    method = {str(t["id"]): str(t["method"]) for t in results.get("trials", ())}
-    turned = {"better": "worse", "worse": "better"}
-    found = set()
-    for v in results.get("verdicts", ()):
-        pair = method.get(str(v["a"]), str(v["a"])), method.get(str(v["b"]), str(v["b"]))
-        if v["metric"] == primary(results) and pair in ((best, other), (other, best)):
-            found.add(v["verdict"] if pair[0] == best else turned.get(v["verdict"], v["verdict"]))
-    if not found:
-        return "uncompared"
-    if found == {"better"}:
-        return "beats"
-    return "ties" if found <= {"tie", "better"} else "cannot"
-
-
-def _unfinished(results: Results) -> list[Sentence]:
-    names = [e.name for e in entries(results) if e.status != "done"]
-    return [("unfinished", {"names": names})] if names else []
+def over_seeds(entries: Sequence[Entry], metric: str) -> list[OverSeeds]:
+    """Every method that finished with several seeds, best first as the entries are."""
+    runs: dict[str, list[Entry]] = {}
+    for e in entries:
+        if e.status == "done" and e.mean(metric) is not None:
+            runs.setdefault(e.method, []).append(e)
+    found = []
+    for method, own in runs.items():
+        if len(own) > 1:
+            means = [e.mean(metric) or 0.0 for e in own]
+            entry = replace(own[0], name=method)
+            found.append(OverSeeds(entry, len(own), fmean(means), stdev(means), min(means), max(means)))
+    return found
 
 
 def data_kind(results: Results) -> tuple[str, str]:

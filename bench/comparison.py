@@ -1,0 +1,175 @@
+"""A whole comparison: 8 methods, 1 epoch, the test rows generated for each; built from parts, and run on a small shape.
+
+A rival has no comparison; its user runs one script for each method. luthier runs one command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import rows
+from job import Facts
+from launch import HERE, busy_seconds, finish, settings
+from shapes import BUILT_IN
+from table import median
+from workloads import DIALOGUES, RIVALS
+
+from luthier import files
+
+METHODS = (
+    "zero_shot",
+    "full",
+    "lora(rank=32)",
+    "lora(rank=8)",
+    "dora(rank=8)",
+    "ia3",
+    "prompt(tokens=20)",
+    "prefix(tokens=20)",
+)
+TRAINED, WITH_ALL_WEIGHTS = 7, 1
+"""Of the methods, those that train, and of these those that train every weight."""
+TRAIN_ROWS, GENERATED = 12_460, 500
+"""DialogSum."""
+BATCH = 8
+SIZES = {False: (16, 4), True: (256, 64)}
+"""Full run -> (training rows, test rows) of the real comparison."""
+EXPECTED_SECONDS = {False: 240.0, True: 1800.0}
+
+
+def built(runs: list[Facts], works: dict[str, Facts]) -> Facts | None:
+    """The comparison on the Flan-T5-base shape, from the measured speeds of workloads `t5` and `t5-full`.
+
+    Every method that trains few parameters is given LoRA's speed, on all sides. Each method starts once, on all sides.
+    """
+    sides: dict[str, Facts] = {}
+    for side in (*RIVALS, "luthier"):
+        speed = speed_of(runs, "t5", side, "train", "tokens_per_second")
+        said = speed_of(runs, "t5", side, "generate", "rows_per_second")
+        start = speed_of(runs, "t5", side, "start", "seconds")
+        if not (speed and said and start):
+            continue
+        tokens = TRAIN_ROWS * works["t5"]["mean_tokens"]
+        whole = speed_of(runs, "t5-full", side, "train", "tokens_per_second") or speed
+        train = (TRAINED - WITH_ALL_WEIGHTS) * tokens / speed + WITH_ALL_WEIGHTS * tokens / whole
+        generate = len(METHODS) * GENERATED / said
+        hours = (train + generate + len(METHODS) * start) / 3600
+        sides[side] = {"train_hours": train / 3600, "generate_hours": generate / 3600, "hours": hours}
+    if "luthier" not in sides:
+        return None
+    for facts in sides.values():
+        facts["ratio"] = facts["hours"] / sides["luthier"]["hours"]
+    measured = any(r["workload"] == "t5-full" and "train" in r for r in runs)
+    return {
+        "sides": sides,
+        "said": f"{TRAIN_ROWS:,} rows, {works['t5']['mean_tokens']:.0f} tokens; {len(METHODS)} × {GENERATED} answers, "
+        f"at the speeds of `t5`. Full fine-tuning at {'that of `t5-full`' if measured else 'the speed of LoRA'}, the "
+        "other methods at that of LoRA, zero_shot without training.",
+    }
+
+
+def speed_of(runs: list[Facts], workload: str, side: str, stage: str, fact: str) -> float | None:
+    chosen = [r for r in runs if (r["workload"], r["side"]) == (workload, side) and stage in r]
+    return median(r[stage][fact] for r in chosen)
+
+
+def real(options: argparse.Namespace, limit_seconds: float) -> Facts:
+    """`luthier compare` beside a sequence of scripts over the small backbone; the expert's only in a full run."""
+    until = time.monotonic() + limit_seconds
+    with tempfile.TemporaryDirectory(prefix="luthier-bench-") as name:
+        folder = Path(name)
+        words = prepare(folder, options)
+        runs = [scripts(side, folder, words, options, until) for side in (RIVALS if options.full else RIVALS[:1])]
+        runs.append(ours(folder, words, options, until))
+    mine = runs[-1].get("seconds")
+    return {
+        "said": f"{BUILT_IN}, {words['train_rows']} training and {words['test_rows']} test rows, batch {BATCH}, "
+        f"1 epoch: {', '.join(METHODS)}. From the first import to the scores; answers end where the model ends them.",
+        "runs": runs,
+        "ratios": {
+            r["side"]: r["seconds"] / mine for r in runs[:-1] if mine and not r["fault"] and not runs[-1]["fault"]
+        },
+    }
+
+
+def prepare(folder: Path, options: argparse.Namespace) -> Facts:
+    """Write the rows as a data folder; returns what the scripts are told."""
+    from luthier import bases, data, tasks
+
+    train_rows, test_rows = SIZES[options.full]
+    table = data.read(rows.source(options.data, DIALOGUES))
+    task, _ = tasks.infer(table.splits["train"])
+    table = data.complete(table, lambda row: tasks.input_keys(task, row))
+    # The development rows have one summary each, on which all sides agree what the answer is.
+    splits = {
+        "train": table.splits["train"][:train_rows],
+        "dev": table.splits["dev"][:1],
+        "test": table.splits["dev"][1 : test_rows + 1],
+    }
+    for split, chosen in splits.items():
+        texts = [{key: row[key] for key in ("dialogue", "summary")} for row in chosen]
+        files.write_jsonl(folder / "data" / f"{split}.jsonl", texts)
+    return {
+        "backbone": str(bases.folder(BUILT_IN)),
+        "data": str(folder / "data"),
+        "prompt": task.prompt,
+        "max_new_tokens": task.max_new_tokens,
+        "train_rows": len(splits["train"]),
+        "test_rows": len(splits["test"]),
+        "batch": BATCH,
+    }
+
+
+def scripts(side: str, folder: Path, words: Facts, options: argparse.Namespace, until: float) -> Facts:
+    """One script after the other, each in a process of its own as its user runs it."""
+    started, busy, generated = time.perf_counter(), busy_seconds(), 0
+    for number, method in enumerate(METHODS):
+        told, answer = folder / f"{side}-{number}.json", folder / f"{side}-{number}-facts.json"
+        facts = {"side": side, "method": method, "device": options.device, "precision": options.precision}
+        files.write_json(told, words | facts | {"threads": options.threads})
+        fault = finish(
+            [sys.executable, str(HERE / "script.py"), str(told), str(answer)],
+            settings(options.threads, options.device),
+            max(1.0, until - time.monotonic()),
+        )
+        if fault:
+            return {"side": side, "fault": f"{method}: {fault}", "trials": number}
+        generated += files.read_json(answer)["generated_tokens"]
+        print(f"compare {side}: {method} done after {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+    return {
+        "side": side,
+        "fault": None,
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": busy_seconds() - busy,
+        "trials": len(METHODS),
+        "generated": generated,
+    }
+
+
+def ours(folder: Path, words: Facts, options: argparse.Namespace, until: float) -> Facts:
+    """The same as one command."""
+    out = folder / "study"
+    command = [sys.executable, "-m", "luthier.cli", "compare", BUILT_IN, words["data"], ", ".join(METHODS)]
+    command += ["--epochs", "1", "--batch-size", str(BATCH), "--dev-rows", "1", "--no-search", "--out", str(out)]
+    command += ["--precision", options.precision]
+    started, busy = time.perf_counter(), busy_seconds()
+    fault = finish(command, settings(options.threads, options.device), max(1.0, until - time.monotonic()))
+    seconds = time.perf_counter() - started
+    print(f"compare luthier: {seconds:.0f} s {fault or ''}", file=sys.stderr, flush=True)
+    if fault or not (out / "results.json").exists():
+        return {"side": "luthier", "fault": fault or "no results", "trials": 0}
+    trials: list[Any] = files.read_json(out / "results.json")["trials"]
+    lines = [line for t in trials for line in files.read_jsonl(out / t["id"] / "predictions.jsonl")]
+    undone = [t["method"] for t in trials if t["status"] != "done"]
+    return {
+        "side": "luthier",
+        "fault": f"not done: {', '.join(undone)}" if undone else None,
+        "seconds": seconds,
+        "cpu_seconds": busy_seconds() - busy,
+        "trials": len(trials),
+        "generated": sum(line["tokens"] for line in lines),
+    }

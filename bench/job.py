@@ -1,0 +1,189 @@
+"""One run of the benchmark, in a process of its own: one side of one workload.
+
+    python bench/job.py JOB.json FACTS.jsonl
+
+Torch is imported inside functions: the process that prepares the jobs needs only their shape.
+"""
+
+from __future__ import annotations
+
+import importlib
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workloads import BY_NAME, LOSS_ROWS, Workload
+
+from luthier import files
+
+SIDES = ("practice", "expert", "ctranslate2", "luthier")
+"""In the order in which they run."""
+PAD = 0
+"""Padding token of every backbone; the mask hides it."""
+WARM_ROWS = 1
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one side.
+
+    Attributes:
+        backbone: folder of the model and its tokenizer.
+        plans: folder with the tokens: train.safetensors and test.safetensors.
+        batch: rows of an optimiser step; at_once: rows of a forward pass, where the side does not choose itself.
+        generated: answers after training; 0 for none.
+        precision: `auto` or `fp32`.
+    """
+
+    side: str
+    workload: str
+    backbone: str
+    plans: str
+    steps: int
+    batch: int
+    at_once: int
+    generated: int
+    threads: int
+    device: str = "cpu"
+    precision: str = "auto"
+    seed: int = 0
+
+    @property
+    def work(self) -> Workload:
+        return BY_NAME[self.workload]
+
+    @property
+    def half(self) -> bool:
+        """Whether this machine computes bf16 fast and may use it."""
+        from luthier.backbone import fast_precision
+
+        return self.precision == "auto" and fast_precision() == "bf16"
+
+    def plan(self, split: str) -> Any:
+        """The tokens of `train`, of `test` (to generate) or of `loss` (the first of the test file)."""
+        from luthier.encode import kept
+
+        made = kept(Path(self.plans) / f"{'train' if split == 'train' else 'test'}.safetensors")
+        return made if split == "train" else first(made, LOSS_ROWS if split == "loss" else self.generated)
+
+
+def first(made: Any, rows: int) -> Any:
+    """The first rows of a plan."""
+    return type(made)(made.inputs[:rows], made.answers[:rows], made.classes[:rows])
+
+
+def run(job: Job) -> Iterator[Facts]:
+    """The facts of each stage as soon as it is over."""
+    import torch
+
+    torch.set_num_threads(job.threads)
+    torch.manual_seed(job.seed)
+    yield from importlib.import_module(f"sides.{job.side}").run(job)
+
+
+# -- what all sides share ---------------------------------------------------------------------------------------------
+
+
+def answer_lengths(test: Any) -> list[int]:
+    """Tokens that each generated answer has, the end token included; an answer has at least one word."""
+    return [max(2, len(a)) for a in test.answers]
+
+
+def ended(scores_BV: Any, last_B: Any, end: int) -> Any:
+    """Scores under which rows in `last_B` end now and no other row does."""
+    import torch
+
+    scores_BV = scores_BV.clone()
+    scores_BV[:, end] = torch.where(last_B, torch.inf, -torch.inf)
+    return scores_BV
+
+
+def head_start(classes: int, width: int) -> Any:
+    """Weights of the class head at the start, (classes, width), the same on all sides."""
+    import torch
+
+    return torch.randn(classes, width, generator=torch.Generator().manual_seed(0)) * 0.02
+
+
+def synchronised() -> float:
+    """The time, when everything that was asked of the device is done."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def training_facts(seconds: float, tokens: list[int], trained: int, precision: str, at_once: int | None) -> Facts:
+    """Real tokens a second over all steps, after a start that changes no weight."""
+    return {
+        "stage": "train",
+        "steps": len(tokens),
+        "tokens": sum(tokens),
+        "seconds": seconds,
+        "tokens_per_second": sum(tokens) / seconds,
+        "trained_parameters": trained,
+        "precision": precision,
+        "at_once": at_once,
+        "peak_bytes": peak_bytes(),
+    }
+
+
+def timed_generation(say: Callable[[int], list[int]], rows: int) -> Facts:
+    """Rows a second of `say(rows)`, which returns the length of every answer, after a start with `WARM_ROWS`."""
+    say(min(WARM_ROWS, rows))
+    started = synchronised()
+    said = say(rows)
+    seconds = synchronised() - started
+    return {
+        "stage": "generate",
+        "rows": rows,
+        "tokens": sum(said),
+        "seconds": seconds,
+        "rows_per_second": rows / seconds,
+        "peak_bytes": peak_bytes(),
+    }
+
+
+def peak_bytes() -> int:
+    """Highest memory: of the device where there is one, else of this program's own process."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    status = Path("/proc/self/status")
+    if status.exists():  # `ru_maxrss` would remember the process that started it
+        line = next(text for text in status.read_text().splitlines() if text.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def stay_below_the_free_memory() -> None:
+    """A run that wants more than is free fails by itself, instead of bringing its neighbours down."""
+    memory = Path("/proc/meminfo")
+    if not memory.exists():
+        return
+    free = next(int(line.split()[1]) for line in memory.read_text().splitlines() if "MemAvailable" in line)
+    wanted, allowed = free * 1024 * 9 // 10, resource.getrlimit(resource.RLIMIT_DATA)[1]
+    most = wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, allowed))
+    Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def child(job_file: Path, facts_file: Path) -> None:
+    """What a run's process does: the job, and a line of facts after each stage."""
+    job = Job(**files.read_json(job_file))
+    if job.device == "cpu":  # a GPU's driver maps far more than it uses
+        stay_below_the_free_memory()
+    log = files.Appender(facts_file)
+    for facts in run(job):
+        log.append(facts)
+
+
+if __name__ == "__main__":
+    child(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,57 @@
+"""Which optimiser moves which weight, how fast, and when."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from .muon import Muon
+
+WARM_UP = 0.03
+DECAY_FROM = 0.55
+OUTSIDE = ("embed", "shared", "relative_attention_bias", "seq_relationship", "topics")
+"""Matrices that are no map from features to features: tables and small heads stay with AdamW."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Peak learning rates of one base.
+
+    Attributes:
+        matrices: Muon's, for the matrices of the blocks.
+        rest: AdamW's, for tables, norms and biases.
+        special: part of a parameter's name -> its own rate (AdamW) or its share of the rate (Muon).
+    """
+
+    matrices: float
+    rest: float
+    special: Mapping[str, float] = field(default_factory=dict)
+
+
+def optimizers_for(model: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the blocks, AdamW for all the rest."""
+    matrices, rest = defaultdict(list), defaultdict(list)
+    for name, weight in model.named_parameters():
+        own = next((rate for part, rate in rates.special.items() if part in name), None)
+        if weight.ndim == 2 and not any(part in name for part in OUTSIDE):
+            matrices[1.0 if own is None else own].append(weight)
+        else:
+            rest[rates.rest if own is None else own].append(weight)
+    muon = Muon([{"params": group, "share": share} for share, group in matrices.items()], lr=rates.matrices)
+    groups = [{"params": group, "lr": rate} for rate, group in rest.items()]
+    adam = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
+    for optimizer in (muon, adam):
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return [muon, adam]
+
+
+def rate_factor(used: float) -> float:
+    """Warm up, hold, then fall to nothing as the budget is used up (0 to 1)."""
+    if used < WARM_UP:
+        return max(0.05, used / WARM_UP)
+    return 1.0 if used < DECAY_FROM else max(0.0, (1 - used) / (1 - DECAY_FROM))

@@ -1,0 +1,29 @@
+"""`plan`: what a study will take, before anything is spent."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from .words import DONE, NewVerb, study_of, study_options
+
+
+def add(verb: NewVerb) -> None:
+    plan = verb("plan", "what a study will take on this machine: time, memory and disk of every trial", _plan)
+    plan.add_argument("backbone", metavar="BACKBONE", help="as for compare; or a study.yaml with all the words")
+    plan.add_argument("data", metavar="DATA", nargs="?")
+    plan.add_argument("methods", metavar="METHODS", nargs="?")
+    plan.add_argument("--fresh", action="store_true", help="measure this machine and the backbone again")
+    study_options(plan)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from .. import show
+
+    prepared = study_of(options).plan()
+    found = prepared.foresee(fresh=options.fresh)
+    if options.json:
+        print(json.dumps({**found, "study": prepared.facts}, ensure_ascii=False))
+    else:
+        show.forecast(found)
+    return DONE

@@ -1,0 +1,70 @@
+"""How much data is enough: quality against the number of training rows, from several studies that differ in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from luthier import charts, humane
+
+from .figures import Figure
+from .summary import Results, entries, primary
+
+
+@dataclass(frozen=True)
+class ByRows:
+    """A chart and the table it is drawn from: a header, then a line for each method."""
+
+    figure: Figure
+    table: list[list[str]]
+    methods: Sequence[tuple[str, int]]
+    """Name and mark of each line."""
+
+
+def learning_curves_by_rows(studies: Sequence[Results]) -> ByRows | None:
+    """None with fewer than two sizes. Each study is a `results.json`; they differ in `study.data.rows.train`.
+
+    A method's value is the mean over its seeds, its bar the lowest and the highest end of their intervals. A method
+    that trains nothing is drawn once for every size, as a level line.
+    """
+    known = sorted((s for s in studies if _rows(s)), key=_rows)
+    if len({_rows(s) for s in known}) < 2:
+        return None
+    metric = primary(known[-1])
+    cells: dict[str, dict[int, tuple[float, float, float]]] = {}
+    for study in known:
+        for method, runs in _by_method(study, metric).items():
+            cells.setdefault(method, {})[_rows(study)] = _over_seeds(runs)
+    sizes = sorted({size for row in cells.values() for size in row})
+    lines = [
+        charts.Line(method, mark, list(row), [v[0] for v in row.values()], None, True, [v[1:] for v in row.values()])
+        for mark, (method, row) in enumerate(cells.items())
+    ]
+    frames = (charts.Frame(w, 320, humane.count, lambda v: humane.points(metric, v), log=True) for w in (760, 350))
+    wide, narrow = (charts.curves(lines, frame) for frame in frames)
+    table = [["method", *(humane.exact(size) for size in sizes)]]
+    for method, row in cells.items():
+        shown = (dict(zip(("mean", "low", "high"), row[s])) if s in row else None for s in sizes)
+        table.append([method, *(humane.scored(metric, score) for score in shown)])
+    return ByRows(Figure("by_rows", wide, narrow), table, [(method, mark) for mark, method in enumerate(cells)])
+
+
+def _rows(study: Results) -> int:
+    return int(((study["study"].get("data") or {}).get("rows") or {}).get("train") or 0)
+
+
+def _by_method(study: Results, metric: str) -> dict[str, list[tuple[float, float, float]]]:
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for e in sorted(entries(study), key=lambda e: e.mark):
+        if e.status == "done" and (mean := e.mean(metric)) is not None:
+            score = e.metrics[metric]
+            low, high = (score[k] if humane.known(score.get(k)) else mean for k in ("low", "high"))
+            found.setdefault(e.method, []).append((mean, low, high))
+    return found
+
+
+def _over_seeds(runs: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    means, lows, highs = zip(*runs)
+    return float(np.mean(means)), min(lows), max(highs)

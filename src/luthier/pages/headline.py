@@ -1,0 +1,137 @@
+"""What stands at the top of the report: who is best, what to take and why, and what was shown at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from luthier import humane
+
+from .summary import LOWER_IS_BETTER, Entry, Results, Sentence, entries, primary
+
+UNTUNED = ("zero_shot", "few_shot")
+
+
+def headline(results: Results) -> list[Sentence]:
+    """Who is best, who cannot be told from it, what is lightest, and what one seed does not show."""
+    metric = primary(results)
+    done = [e for e in entries(results) if e.status == "done"]
+    scored = [e for e in done if e.mean(metric) is not None]
+    if not scored:
+        said: list[Sentence] = [("unscored", {"metric": metric})] if done else [("none_done", {})]
+        return said + _unfinished(results)
+    methods = dict.fromkeys(e.method for e in scored)
+    means = {m: float(np.mean([e.mean(metric) for e in scored if e.method == m])) for m in methods}
+    best = (min if metric in LOWER_IS_BETTER else max)(means, key=lambda m: means[m])
+    runs = [e for e in scored if e.method == best]
+    score = _over_seeds(metric, runs)
+    if len(means) == 1:
+        alone: Sentence = ("only_one", {"best": [best], "score": score, "metric": metric})
+        return [alone, *_references(results, best), *_unfinished(results)]
+    said = [("best", {"best": [best], "metric": metric, "score": score})]
+    said += _standing(results, best, [m for m in means if m != best], runs[0].metrics[metric].get("n"))
+    said += _references(results, best)
+    count = len(results["study"].get("seeds") or {e.facts.get("seed") for e in scored})
+    return said + _unfinished(results) + [("seeds", {"n": count}) if count > 1 else ("one_seed", {})]
+
+
+def _over_seeds(metric: str, runs: Sequence[Entry]) -> str:
+    """One run's score with its interval, or the mean of several with the lowest and the highest: `42.1 (41.7–42.5)`."""
+    if len(runs) == 1:
+        return humane.scored(metric, runs[0].metrics[metric])
+    low, *_, high = sorted(e.metrics[metric]["mean"] for e in runs)
+    mean = np.mean([e.metrics[metric]["mean"] for e in runs])
+    return f"{humane.points(metric, float(mean))} ({humane.points(metric, low)}–{humane.points(metric, high)})"
+
+
+def _standing(results: Results, best: str, others: list[str], n: Any) -> list[Sentence]:
+    """How the other methods stand to the best one."""
+    metric = primary(results)
+    standing = {m: _against(results, best, m) for m in others}
+    groups = {s: [m for m in others if standing[m] == s] for s in ("cannot", "ties", "beats", "uncompared")}
+    values = {"n": humane.exact(n), "margin": humane.points(metric, results["study"].get("margin"))}
+    said: list[Sentence] = [(key, {"names": names, **values}) for key, names in groups.items() if names]
+    rivals = groups["cannot"] + groups["ties"]
+    return [*said, *_recommended(results, best, rivals)] if rivals or groups["beats"] else said
+
+
+def _recommended(results: Results, best: str, rivals: Sequence[str]) -> list[Sentence]:
+    """The lightest of those that are not clearly behind, and why; nothing where no cost is known."""
+    untuned = [m for m in (best, *rivals) if m.split("(")[0] in UNTUNED]
+    if untuned:
+        return [("recommend_untuned", {"names": untuned})]
+    facts: dict[str, list[Mapping[str, Any]]] = {}
+    for e in entries(results):
+        if e.status == "done":
+            facts.setdefault(e.method, []).append(e.facts)
+    first = facts[best][0]
+    if not humane.known(first.get("shipped_bytes")):
+        return []
+    share = humane.share(first.get("trainable_parameters"), first.get("total_parameters"))
+    own = {"best": [best], "share": share, "size": humane.size(first.get("shipped_bytes"))}
+    if not rivals:
+        return [("recommend_ahead", own)]
+    weight = {m: _mean(facts[m], "shipped_bytes") for m in (best, *rivals)}
+    known = [m for m in (best, *rivals) if weight[m] is not None]
+    lightest = min(known, key=lambda m: weight[m], default=best)
+    if lightest == best:
+        return [("recommend_best", own)]
+    saved = {
+        "names": [lightest],
+        "best": [best],
+        "size": humane.size(weight[lightest]),
+        "best_size": humane.size(weight[best]),
+        "time": humane.share(_mean(facts[lightest], "train_seconds"), _mean(facts[best], "train_seconds")),
+    }
+    return [("recommend_lighter", saved)]
+
+
+def line_name(line: Mapping[str, Any]) -> dict[str, str]:
+    """A reference line in each language."""
+    return {"en": line["name"], "zh": line.get("name_zh") or line["name"]}
+
+
+def _mean(facts: Sequence[Mapping[str, Any]], field: str) -> float | None:
+    values = [f[field] for f in facts if humane.known(f.get(field))]
+    return sum(values) / len(values) if values else None
+
+
+def _references(results: Results, best: str) -> list[Sentence]:
+    """How the best method stands to what needs no model, and to people."""
+    metric = primary(results)
+    said: list[Sentence] = []
+    lines = [r for r in results.get("references") or () if humane.known((r["metrics"].get(metric) or {}).get("mean"))]
+    rivals = [r for r in lines if r.get("against")]
+    if rivals:
+        sign = -1 if metric in LOWER_IS_BETTER else 1
+        top = max(rivals, key=lambda r: sign * r["metrics"][metric]["mean"])
+        word = {"better": "line_beaten", "worse": "line_ahead"}.get(top["against"]["verdict"], "line_level")
+        score = humane.scored(metric, top["metrics"][metric])
+        said.append((word, {"line": line_name(top), "best": [best], "score": score}))
+    for line in lines:
+        if line["kind"] == "human":
+            said.append(("people", {"score": humane.scored(metric, line["metrics"][metric]), "metric": metric}))
+    return said
+
+
+def _against(results: Results, best: str, other: str) -> str:
+    """`beats` only where every comparison of the two says so; `ties` where none is open."""
+    method = {str(t["id"]): str(t["method"]) for t in results.get("trials", ())}
+    turned = {"better": "worse", "worse": "better"}
+    found = set()
+    for v in results.get("verdicts", ()):
+        pair = method.get(str(v["a"]), str(v["a"])), method.get(str(v["b"]), str(v["b"]))
+        if v["metric"] == primary(results) and pair in ((best, other), (other, best)):
+            found.add(v["verdict"] if pair[0] == best else turned.get(v["verdict"], v["verdict"]))
+    if not found:
+        return "uncompared"
+    if found == {"better"}:
+        return "beats"
+    return "ties" if found <= {"tie", "better"} else "cannot"
+
+
+def _unfinished(results: Results) -> list[Sentence]:
+    names = [e.name for e in entries(results) if e.status != "done"]
+    return [("unfinished", {"names": names})] if names else []

@@ -1,0 +1,379 @@
+"""What a study will take: seconds, memory and disk of every trial, before anything is spent.
+
+Steps, passes and padded tokens are counted, because they are functions of the token plan; how long answers get is
+taken from the references. What a pass costs says `costs`, from what `probe` measured of this backbone on this machine.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import calibrate, predict, probe
+from .backbone import Backbone
+from .batches import batch_rows, chunks, micro_batches, steps_per_epoch, total_steps
+from .costs import Cost, Decode, Passes, Widths
+from .encode import Plan, plan, plan_on_disk, uses_head
+from .errors import UserError
+from .methods import METHODS
+from .records import Budget, Example
+from .search import DEV_ROWS, KEPT, rungs
+from .spell import parse
+from .trial import Run
+
+RUNAWAY = 0.05
+"""Share of a tuned method's answers that are taken to run to the limit, as small backbones' do; the others are
+as long as the references. Untuned ones are taken to run to the limit."""
+RESIDENT = {"cpu": (1.55, 0.45), "cuda": (1.0, 0.0)}
+"""Memory for a byte of tensors alive, in training and when answering follows: freed blocks that the system's
+allocator cannot hand out again. Measured on seedling-t5."""
+STATE = 16
+"""Bytes for a trained parameter beside its gradient: itself, AdamW's two moments, the copy of the best."""
+CROWDED = 1.5
+"""Processes a core from which a forecast says so."""
+SCORING = 0.001
+"""Seconds to score an answer."""
+
+
+class Sizes:
+    """The lengths of a token plan, made once: a plan counts them anew each time it is asked."""
+
+    def __init__(self, made: Plan) -> None:
+        self.lengths = made.lengths
+        self.inputs = [range(n) for n in self.lengths[:, 0]]
+        self.classes = not self.lengths[:, 1].any()
+        self._epochs: dict[tuple[int, int], Passes] = {}
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def some(self, rows: int) -> Sizes:
+        """As if fewer rows had been drawn."""
+        if rows >= len(self):
+            return self
+        drawn = np.random.default_rng(0).permutation(len(self))[:rows]
+        return Sizes(SimpleNamespace(lengths=self.lengths[drawn]))  # type: ignore[arg-type]
+
+    def epoch(self, budget: Budget) -> Passes:
+        """The training passes of the first epoch; the others are drawn from the same rows."""
+        kind = (budget.batch_size, budget.batch_tokens)
+        if kind not in self._epochs:
+            groups: list[Any] = []
+            for step in range(steps_per_epoch(len(self), budget)):
+                batch = batch_rows(self, budget, 0, step)  # type: ignore[arg-type]
+                groups += micro_batches(self, batch, budget.batch_tokens)  # type: ignore[arg-type]
+            self._epochs[kind] = self.passes(groups)
+        return self._epochs[kind]
+
+    def passes(self, groups: Sequence[Sequence[int]], answers: bool = True) -> Passes:
+        shapes = []
+        for group in groups:
+            cut = self.lengths[np.asarray(group)]
+            labels = int(cut[:, 1].sum()) if answers else 0
+            shapes.append((len(cut), int(cut[:, 0].max()), int(cut[:, 1].max()) if answers else 0, labels))
+        return Passes.of(shapes)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be run, as token counts.
+
+    Attributes:
+        train, dev, test: lengths per split; dev is what an evaluation reads.
+        shots: lengths of the test split with demonstrations, by spelled method.
+        limit: most tokens of an answer, 0 where a label is chosen.
+        labels: how many labels, 0 where answers are text.
+    """
+
+    train: Sizes
+    dev: Sizes
+    test: Sizes
+    shots: Mapping[str, Sizes]
+    limit: int
+    labels: int
+
+    def less(self, rows: int, dev_rows: int) -> Work:
+        """The same with fewer training and development rows."""
+        return replace(self, train=self.train.some(rows), dev=self.dev.some(dev_rows))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A study as the planner sees it.
+
+    Attributes:
+        backbone: a sketch of it is enough; facts: `Backbone.facts()` of the real one.
+        methods: trial -> its method as it is spelled.
+        tokens: folder that keeps token plans for the trials; None keeps none.
+    """
+
+    backbone: Backbone
+    facts: Mapping[str, Any]
+    task: Any
+    splits: Mapping[str, Sequence[Example]]
+    budget: Budget
+    methods: Mapping[str, str]
+    tokens: Path | None = None
+
+    @property
+    def classes(self) -> int:
+        """Classes of the head that the deltas carry; 0 where they carry none."""
+        return len(self.task.labels) if uses_head(self.backbone, self.task) else 0
+
+    def work(self) -> Work:
+        """Tokenise the splits and keep their lengths."""
+        task, budget = self.task, self.budget
+        tokenised = partial(plan_on_disk, self.tokens) if self.tokens else plan
+        read = {**self.splits, "dev": self.splits["dev"][: budget.dev_rows]}
+        sizes = {name: Sizes(tokenised(self.backbone, task, read[name], budget)) for name in ("train", "dev", "test")}
+        shots = {}
+        for word in self.methods.values():
+            method = parse(word, METHODS)
+            if method.shots and word not in shots:
+                # The trial's own draw, asked with nothing but what it reads.
+                run: Any = SimpleNamespace(
+                    method=method, task=task, examples=self.splits.__getitem__, trial=SimpleNamespace(seed=0)
+                )
+                shots[word] = Sizes(tokenised(self.backbone, task, self.splits["test"], budget, Run.shots(run)))
+        text = task.kind != "label"
+        limit = min(task.max_new_tokens, budget.max_answer_tokens) if text else 0
+        return Work(**sizes, shots=shots, limit=limit, labels=0 if text else len(task.labels))
+
+
+# -- a trial --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What one trial will take.
+
+    Attributes:
+        search_seconds, evaluate_seconds: for its learning rate; of its development evaluations.
+        seconds: all of it, with loading and scoring.
+        peak_bytes: highest memory of its process. disk_bytes: most that it holds on disk at a time.
+        shipped_bytes: what stays of that.
+    """
+
+    search_seconds: float
+    train_seconds: float
+    evaluate_seconds: float
+    predict_seconds: float
+    seconds: float
+    peak_bytes: int
+    disk_bytes: int
+    shipped_bytes: int
+
+
+class Planner:
+    """One backbone on one machine: answers for any method and budget.
+
+    Args:
+        known: what `probe.known` says; disk: bytes/s of durable writes.
+    """
+
+    def __init__(self, backbone: Backbone, known: Mapping[str, Any], disk: float, classes: int) -> None:
+        self.backbone, self.known, self.disk = backbone, known, disk
+        widths = Widths.of(backbone)
+        self.train = Cost.of(widths, known["train"], bool(classes))
+        self.infer = Cost.of(widths, known["infer"], bool(classes))
+        self.decode = Decode.of(known["decode"]) if known["decode"] else Decode(0.0, 0.0, 0.0)
+        self.resident = RESIDENT["cuda" if torch.cuda.is_available() else "cpu"]
+
+    def trial(self, word: str, work: Work, budget: Budget, extra_tokens: int = 0) -> Forecast:
+        """Forecast a trial.
+
+        Args:
+            word: its method as it is spelled.
+            extra_tokens: real tokens that are trained beside budget and search.
+        """
+        found, method = self.known["methods"][word], parse(word, METHODS)
+        infer = self.infer.with_method(found, "infer")
+        answering = Answering(infer, self.decode.with_method(found["decode"]), work, budget)
+        predicting, alive = answering.whole(work.shots.get(word, work.test), method.trains)
+        rest = 1.5 * self.known["load"] + SCORING * len(work.test)
+        if not method.trains:
+            memory = self.known["floor"] + (1.0 + self.resident[1]) * alive
+            return Forecast(0.0, 0.0, 0.0, predicting, predicting + rest, int(memory), 0, 0)
+        cost = self.train.with_method(found, "train", "bytes")
+        groups, epoch = work.train.epoch(budget), steps_per_epoch(len(work.train), budget)
+        step = float(cost.seconds(groups).sum()) / epoch
+        steps = total_steps(len(work.train), budget)
+        if budget.equal == "seconds" and budget.seconds:
+            steps = max(1, int(budget.seconds / step))
+        once, dev_alive = answering.evaluation()
+        extra = extra_tokens * epoch / max(1, int(work.train.lengths.sum()))
+        probes, probe_steps = probed(method, self.backbone, steps, budget)
+        search = step * (probe_steps + extra) + probes * answering.loss_seconds(DEV_ROWS)
+        train = steps * step
+        kept = 4 * found["trained"]
+        train += 4 * kept / self.disk * (train / budget.checkpoint_seconds)
+        evaluate = once * evaluations(steps, epoch, budget)
+        memory = self.known["floor"] + STATE * found["trained"]
+        memory += self.resident[0] * float(cost.bytes(groups).max()) + self.resident[1] * max(alive, dev_alive)
+        whole = search + train + evaluate + predicting + rest
+        return Forecast(search, train, evaluate, predicting, whole, int(memory), 9 * kept, kept)
+
+    def trials(self, methods: Mapping[str, str], work: Work, budget: Budget) -> dict[str, Forecast]:
+        """Forecasts by trial; the first seed of a method searches its learning rate, the others take it."""
+        found, first = {}, set()
+        for name, word in methods.items():
+            found[name] = self.trial(word, work, replace(budget, search=0.0) if word in first else budget)
+            first.add(word)
+        return found
+
+
+def probed(method: Any, backbone: Backbone, steps: int, budget: Budget) -> tuple[int, int]:
+    """Probes of the search for a learning rate, and their steps."""
+    rates = method.candidates(backbone)
+    if not budget.search or len(rates) < 2:
+        return 0, 0
+    lengths = rungs(steps, len(rates), budget.search)
+    counts = (len(rates), KEPT)[: len(lengths)]
+    return sum(counts), sum(n * length for n, length in zip(counts, lengths))
+
+
+def evaluations(steps: int, epoch: int, budget: Budget) -> int:
+    """Development evaluations of a training of so many steps."""
+    every = max(1, epoch // budget.evaluations)
+    return steps // every + (steps % every > 0)
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Evaluating and answering with one method."""
+
+    infer: Cost
+    decode: Decode
+    work: Work
+    budget: Budget
+
+    def whole(self, sizes: Sizes, tuned: bool) -> tuple[float, float]:
+        """Seconds and peak bytes of answering every row."""
+        order = sorted(range(len(sizes)), key=lambda r: -int(sizes.lengths[r, 0]))
+        groups = list(chunks(sizes, order, predict.ROWS, predict.TOKENS))  # type: ignore[arg-type]
+        if self.work.labels and not sizes.classes:
+            return self._words(sizes, groups)
+        passes = sizes.passes(groups, answers=False)
+        if self.infer.widths.joined and not sizes.classes:
+            passes = Passes(passes.rows_P, passes.inputs_P, passes.answers_P, passes.rows_P)
+        seconds = float(self.infer.seconds(passes).sum())
+        if self.work.limit:
+            draw = np.random.default_rng(0)
+            for group in groups:
+                lengths = np.minimum(sizes.lengths[group, 1], self.work.limit)
+                lengths[(draw.random(len(group)) < RUNAWAY) | (not tuned)] = self.work.limit
+                # A token looks back at the inputs and, in the mean, at half of the answer before it.
+                context = int(sizes.lengths[group, 0].max() + lengths.max() / 2)
+                seconds += self.decode.seconds(lengths, context)
+        return seconds, float(self.infer.bytes(passes).max())
+
+    def _words(self, sizes: Sizes, groups: Sequence[Sequence[int]]) -> tuple[float, float]:
+        """Labels told by their words: every row is read with every label behind it."""
+        longest = int(sizes.lengths[:, 1].max())
+        shapes = []
+        for group in groups:
+            width = int(sizes.lengths[group, 0].max()) + longest
+            rows, most = len(group) * self.work.labels, max(1, self.budget.batch_tokens // width)
+            shapes += [(min(most, rows), width - longest, longest, min(most, rows) * longest)] * math.ceil(rows / most)
+        passes = Passes.of(shapes)
+        return float(self.infer.seconds(passes).sum()), float(self.infer.bytes(passes).max())
+
+    def loss_seconds(self, rows: int) -> float:
+        """Seconds to take the development loss of so many rows."""
+        dev = self.work.dev
+        first = np.arange(min(rows, len(dev)))
+        passes = dev.passes(micro_batches(dev, first, self.budget.batch_tokens))  # type: ignore[arg-type]
+        return float(self.infer.seconds(passes).sum())
+
+    def evaluation(self) -> tuple[float, float]:
+        """Seconds and peak bytes of one development evaluation."""
+        dev = self.work.dev
+        seconds, peak = self.whole(dev, tuned=True)
+        passes = dev.passes(micro_batches(dev, np.arange(len(dev)), self.budget.batch_tokens))  # type: ignore[arg-type]
+        seconds += self.loss_seconds(len(dev)) + SCORING * len(dev)
+        return seconds, max(peak, float(self.infer.bytes(passes).max()))
+
+
+# -- a study --------------------------------------------------------------------------------------------------------
+
+
+def planner(asked: Asked, fresh: bool = False) -> Planner:
+    """The planner for a study's backbone and methods; measures what this machine does not know yet."""
+    known = probe.known(asked.facts, list(asked.methods.values()), asked.classes, fresh)
+    return Planner(asked.backbone, known, calibrate.machine(fresh).disk, asked.classes)
+
+
+def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
+    """The forecast of a study as plain JSON values; `fresh` measures the machine and the backbone again."""
+    ours, work = planner(asked, fresh), asked.work()
+    told = ours.trials(asked.methods, work, asked.budget)
+    trials = {name: {"method": asked.methods[name], **asdict(forecast)} for name, forecast in told.items()}
+    free = calibrate.free_bytes()
+    seconds = ours.known["start"] + sum(t["seconds"] for t in trials.values())
+    disk = sum(t["shipped_bytes"] for t in trials.values()) + max(t["disk_bytes"] for t in trials.values())
+    return {
+        "seconds": round(seconds, 1),
+        "peak_bytes": max(t["peak_bytes"] for t in trials.values()),
+        "disk_bytes": disk,
+        "free_bytes": free,
+        "notes": crowded(),
+        "free_disk_bytes": shutil.disk_usage(Path.cwd()).free,
+        "trials": rounded(trials),
+        "too_large": [
+            {
+                "trial": name,
+                "method": t["method"],
+                "peak_bytes": t["peak_bytes"],
+                "would": would_fit(ours, work, asked, t),
+            }
+            for name, t in trials.items()
+            if t["peak_bytes"] > free
+        ],
+    }
+
+
+def crowded() -> list[str]:
+    """What a reader must know of the moment: a forecast is for a machine that does nothing else."""
+    crowd = calibrate.crowd()
+    return [f"the machine is busy ({crowd:.1f} processes a core): it will take longer"] if crowd > CROWDED else []
+
+
+def refuse_too_large(forecast: Mapping[str, Any]) -> None:
+    """Refuse a study that would be killed for its memory.
+
+    Raises:
+        UserError: a trial needs more than is free; says what would fit.
+    """
+    for trial in forecast.get("too_large", ()):
+        raise UserError(
+            f"{trial['method']} needs about {trial['peak_bytes'] / 1e9:.1f} GB of memory, "
+            f"and {forecast['free_bytes'] / 1e9:.1f} GB are free.",
+            trial["would"],
+            "change that, or --no-forecast to try it all the same",
+        )
+
+
+def rounded(trials: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Seconds to a tenth: more digits would claim more than is known."""
+    return {n: {k: round(v, 1) if isinstance(v, float) else v for k, v in t.items()} for n, t in trials.items()}
+
+
+def would_fit(ours: Planner, work: Work, asked: Asked, too_large: Mapping[str, Any]) -> str:
+    """What would make a trial fit into the memory that is free now, in words."""
+    free, budget = calibrate.free_bytes(), asked.budget
+    for tokens in (2048, 1024, 512, 256):
+        smaller = replace(budget, batch_tokens=min(budget.batch_tokens, tokens))
+        if ours.trial(too_large["method"], work, smaller).peak_bytes <= free:
+            return f"Budget(batch_tokens={tokens}): the same steps in smaller passes"
+    if asked.facts["precision"] == "fp32" and too_large["peak_bytes"] < 1.6 * free:
+        return "--precision bf16"
+    return "nothing here: leave the method out, or take a smaller backbone"

@@ -1,0 +1,1 @@
+"""Ship the winner: one server for many deltas over one frozen backbone."""

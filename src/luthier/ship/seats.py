@@ -1,0 +1,52 @@
+"""Which deltas act on the backbone right now, and which rows of the next pass are whose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..delta import Call, Delta, Rows, attach
+from .ask import Ask
+
+
+class Seats:
+    """The attached deltas of a room; only the thread that owns the model uses it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.deltas, self._call, self._attached = model, list[Delta](), Call(), ExitStack()
+
+    def attach_for(self, asks: Sequence[Ask], more: Iterable[Delta]) -> None:
+        """Attach what these rows need, and `more` with it, so that the next ones find it attached."""
+        needed = {ask.served.delta for ask in asks}
+        if not needed <= set(self.deltas):
+            self.clear()
+            self.deltas = list(dict.fromkeys([*more, *needed]))
+            self._call = self._attached.enter_context(attach(self.model, *self.deltas))
+
+    def clear(self) -> None:
+        """Detach everything: the model is bit for bit the frozen one."""
+        self._attached.close()
+        self.deltas = []
+
+    def number(self, ask: Ask) -> int:
+        return self.deltas.index(ask.served.delta)
+
+    def rows_are(self, asks: Sequence[Ask]) -> None:
+        """Row i of the next pass belongs to `asks[i]`."""
+        owner = np.array([self.number(ask) for ask in asks])
+        self._call.rows = [_rows(np.flatnonzero(owner == number)) for number in range(len(self.deltas))]
+
+    def all_rows_are(self, ask: Ask) -> None:
+        """Every row of the next passes belongs to this one's delta."""
+        self._call.rows = [None if delta is ask.served.delta else slice(0, 0) for delta in self.deltas]
+
+
+def _rows(found: np.ndarray) -> Rows:
+    """Neighbours as a slice, which is no copy."""
+    if len(found) and found[-1] - found[0] + 1 == len(found):
+        return slice(int(found[0]), int(found[-1]) + 1)
+    return torch.from_numpy(found)

@@ -1,0 +1,149 @@
+"""A finished trial that answers under a name, and the folders such trials may come from."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import files, store
+from ..answers import single
+from ..backbone import Backbone
+from ..batches import Layout
+from ..delta import Delta
+from ..encode import plan, uses_head
+from ..errors import DataError, Refused, UserError
+from ..records import Example
+from ..tasks import Chat
+from ..tasks.template import columns_of
+from ..trial import Run, fresh_delta
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """One version of one delta: rows that are being written keep theirs, whatever is removed meanwhile."""
+
+    name: str
+    run: Run
+    delta: Delta
+    version: str
+    """Digest of the delta's files."""
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout.of(self.run.backbone, self.delta)
+
+    @cached_property
+    def shots(self) -> list[Example]:
+        return self.run.shots()
+
+    @property
+    def task(self) -> Any:
+        return self.run.task
+
+    @property
+    def most(self) -> int:
+        """New tokens of an answer in the trial's evaluation."""
+        return self.run.decoding.max_new_tokens
+
+    def asked(self, text: str) -> Example:
+        """One text where `luthier predict --text` would put it."""
+        if isinstance(self.task, Chat):
+            return Example("text", "text", Chat.fields([("User", text)]), ())
+        return single(self.task, text)
+
+    def asked_columns(self, columns: Mapping[str, str]) -> Example:
+        """A row of the prompt's columns.
+
+        Raises:
+            DataError: other columns than the prompt has.
+        """
+        wanted = columns_of(self.task.prompt)
+        if set(columns) != set(wanted):
+            raise DataError(f"The columns are {sorted(columns)}.", ", ".join(wanted), "name exactly these")
+        return Example("text", "text", dict(columns), ())
+
+    def asked_chat(self, turns: Sequence[tuple[str, str]]) -> Example:
+        """A chat trial reads all (role, text) turns, any other the last user turn.
+
+        Raises:
+            DataError: the last turn is not the user's.
+        """
+        role = turns[-1][0]
+        if role != "User":
+            raise DataError(f"The last message is the {role}'s.", "the user's", "end messages with role user")
+        if isinstance(self.task, Chat):
+            return Example("text", "text", Chat.fields(list(turns)), ())
+        return self.asked(turns[-1][1])
+
+    def ids(self, example: Example) -> np.ndarray:
+        """The prompt's token ids, exactly as in the trial's evaluation, without virtual ids.
+
+        Raises:
+            Refused: the prompt is longer than the trial's limit; evaluation would cut it, a server says so.
+        """
+        filler = self.task.labels[0] if self.task.kind == "label" else "?"
+        made = plan(
+            self.run.backbone,
+            self.task,
+            [dataclasses.replace(example, references=(filler,))],
+            self.run.budget,
+            self.shots,
+        )
+        if made.cut_inputs:
+            most = self.run.budget.max_input_tokens
+            raise Refused(
+                f"The prompt has more than the {most} tokens this model was trained to read.", "less", "shorten it"
+            )
+        return made.inputs[0]
+
+
+def open_served(folder: Path, backbone: Backbone | None = None) -> Served:
+    """A finished trial on `backbone`, or on a backbone of its own where there is none yet.
+
+    Raises:
+        UserError: no finished trial there, or one of another backbone.
+        Damaged: a file of the trial is not what its manifest says.
+    """
+    facts = files.sealed(folder) if (folder / "trial.json").exists() else None
+    if facts is None or facts.get("status") != "done":
+        raise UserError(f"{folder} holds no finished trial.", "a trial's folder", "luthier list shows the studies")
+    run = Run(folder, tell=lambda _: None)
+    if backbone is not None:
+        if run.trial.fingerprint != backbone.fingerprint:
+            raise UserError(
+                f"{folder.name} was trained on another backbone ({run.trial.backbone}).",
+                f"trials on {backbone.name}: a server has one backbone",
+                "start another server for it",
+            )
+        run.backbone = backbone
+    labels = len(run.task.labels) if uses_head(run.backbone, run.task) else 0
+    if run.method.trains:
+        delta = store.load(folder / "delta", run.backbone, run.method, labels)
+    else:
+        delta = fresh_delta(run.backbone, run.method, run.task, run.trial.seed).eval()
+    if not store.finite(delta.shipped()):
+        raise UserError(f"{folder.name} holds weights that are no numbers.", "a whole delta", "train it again")
+    digests = [f"{name} {fact['sha256']}" for name, fact in facts["files"].items() if name.startswith("delta/")]
+    version = hashlib.sha256("\n".join([run.backbone.fingerprint, *digests]).encode()).hexdigest()[:16]
+    return Served(folder.resolve().name, run, delta, version)
+
+
+def alone(delta: Delta) -> bool:
+    """True for deltas that replace modules or weights: no other row can share their batch."""
+    return type(delta).mount is not Delta.mount
+
+
+def trials_in(root: Path | None) -> dict[str, Path]:
+    """Names that may be added while serving: finished trials in `root` or one folder deeper, links left out."""
+    if root is None:
+        return {}
+    found = [p.parent for pattern in ("*/manifest.json", "*/*/manifest.json") for p in sorted(root.glob(pattern))]
+    inside = [f for f in found if f.resolve().is_relative_to(root.resolve()) and not f.is_symlink()]
+    return {f.name: f for f in inside if (f / "trial.json").exists()}

@@ -1,0 +1,295 @@
+"""Every fast op is the plain one: the same values and the same gradients, and dropout in distribution."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+import tiny
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers.activations import ACT2FN
+from transformers.models.bloom.modeling_bloom import BloomGelu
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.t5.modeling_t5 import T5LayerNorm
+
+from luthier.dress import dress, undress
+from luthier.ops import attention as attending
+from luthier.ops import label_loss as losing
+from luthier.ops.attention import attention
+from luthier.ops.dropout import LEVELS, Dropout, dropout, kept_bytes, levels_kept
+from luthier.ops.label_loss import label_loss
+
+# -- dropout ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_keeps_with_the_probability_it_scales_by(dtype):
+    torch.manual_seed(0)
+    x = torch.ones(400, 500, dtype=dtype, requires_grad=True)
+    y = dropout(x, 0.1)
+    kept, share = y != 0, levels_kept(0.1) / LEVELS
+    assert kept.float().mean().item() == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / x.numel()))
+    assert set(y[kept].unique().tolist()) == {torch.tensor(1 / share, dtype=dtype).item()}
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach()), "the gradient passes where the value passed, with the same scale"
+
+
+def test_every_byte_of_a_word_is_as_random_as_the_others():
+    """The top byte of a signed draw has a bit that is always zero; eight neighbours must not know of each other."""
+    torch.manual_seed(1)
+    share = 128 / LEVELS
+    kept_N8 = kept_bytes(torch.Size((40_000, 8)), 128).double()
+    error = math.sqrt(share * (1 - share) / len(kept_N8))
+    assert (kept_N8.mean(0) - share).abs().max() < 5 * error
+    together = torch.corrcoef(kept_N8.T) - torch.eye(8)
+    assert together.abs().max() < 5 / math.sqrt(len(kept_N8))
+
+
+def test_masks_follow_from_the_generator_alone():
+    x = torch.ones(7, 13)
+    torch.manual_seed(5)
+    one, state = dropout(x, 0.3), torch.get_rng_state()
+    two = dropout(x, 0.3)
+    torch.manual_seed(5)
+    assert torch.equal(dropout(x, 0.3), one) and not torch.equal(one, two)
+    torch.set_rng_state(state)
+    assert torch.equal(dropout(x, 0.3), two)
+
+
+@pytest.mark.parametrize("p", [0.001, 0.01, 0.999])
+def test_a_probability_too_fine_for_bytes_is_torchs(p):
+    assert levels_kept(p) is None
+    torch.manual_seed(2)
+    ours = dropout(torch.ones(3000), p)
+    torch.manual_seed(2)
+    assert torch.equal(ours, F.dropout(torch.ones(3000), p))
+
+
+@pytest.mark.parametrize("p", [0.05, 0.1, 0.2, 0.5, 0.9])
+def test_usual_probabilities_are_close_enough(p):
+    assert levels_kept(p) / LEVELS == pytest.approx(1 - p, abs=0.05 * min(p, 1 - p))
+
+
+def test_no_dropout_is_the_identity():
+    x = torch.randn(4, 5)
+    assert torch.equal(dropout(x, 0.0), x) and torch.equal(dropout(x, 0.5, training=False), x)
+    assert not dropout(x, 1.0).any()
+    assert torch.equal(Dropout(0.5).eval()(x), x)
+
+
+# -- norms and activations --------------------------------------------------------------------------------------------
+
+
+def value_and_gradient(change, *inputs):
+    inputs = [i.detach().clone().requires_grad_() for i in inputs]
+    y = change(*inputs)
+    upstream = torch.randn(y.shape, generator=torch.Generator().manual_seed(9)).to(y.dtype)
+    return y.detach(), *torch.autograd.grad(y, inputs, upstream)
+
+
+def norm(kind, dtype=torch.float32):
+    torch.manual_seed(3)
+    module = kind(48).to(dtype).requires_grad_(False)
+    module.weight.copy_(1 + 0.3 * torch.randn(48))
+    return module
+
+
+@pytest.mark.parametrize("kind", [T5LayerNorm, LlamaRMSNorm])
+def test_norm_has_the_values_to_the_last_bit_and_the_gradient(kind):
+    plain, fast = norm(kind), norm(kind)
+    assert dress(fast) == 1
+    x = torch.randn(5, 7, 48) * torch.logspace(-3, 3, 7)[:, None]
+    (value, gradient), (fast_value, fast_gradient) = value_and_gradient(plain, x), value_and_gradient(fast, x)
+    assert torch.equal(value, fast_value)
+    torch.testing.assert_close(fast_gradient, gradient, rtol=1e-5, atol=1e-6 * gradient.abs().max().item())
+    with torch.no_grad():
+        assert torch.equal(fast(x), plain(x))
+
+
+@pytest.mark.parametrize("kind", [T5LayerNorm, LlamaRMSNorm])
+def test_norm_in_bf16_rounds_where_the_plain_one_rounds(kind):
+    plain, fast = norm(kind, torch.bfloat16), norm(kind, torch.bfloat16)
+    dress(fast)
+    x = torch.randn(5, 7, 48).bfloat16()
+    (value, gradient), (fast_value, fast_gradient) = value_and_gradient(plain, x), value_and_gradient(fast, x)
+    assert torch.equal(value, fast_value) and fast_gradient.dtype == torch.bfloat16
+    torch.testing.assert_close(fast_gradient, gradient, rtol=0.02, atol=0.02)
+
+
+def test_a_trained_norm_still_learns():
+    plain, fast = norm(T5LayerNorm).requires_grad_(True), norm(T5LayerNorm).requires_grad_(True)
+    dress(fast)
+    x = torch.randn(5, 48)
+    for module in (plain, fast):
+        module(x).square().sum().backward()
+    assert torch.equal(plain.weight.grad, fast.weight.grad)
+
+
+@pytest.mark.parametrize("make", [lambda: ACT2FN["gelu_new"], BloomGelu], ids=["gelu_new", "bloom"])
+def test_gelu_is_the_written_out_one(make):
+    plain, fast = make(), make()
+    assert dress(fast) == 1
+    x = torch.linspace(-9, 9, 4001)
+    for one, two in zip(value_and_gradient(plain, x.double()), value_and_gradient(fast, x)):
+        torch.testing.assert_close(two.double(), one, rtol=1e-6, atol=3e-6)
+
+
+# -- attention --------------------------------------------------------------------------------------------------------
+
+
+class Module(nn.Module):
+    is_causal = False
+
+
+def qkv(heads=4, groups=4, queries=5, keys=7):
+    torch.manual_seed(4)
+    return torch.randn(3, heads, queries, 8), torch.randn(3, groups, keys, 8), torch.randn(3, groups, keys, 8)
+
+
+def added(queries=5, keys=7):
+    """A position bias and a padding mask that closes two keys of one row."""
+    mask = torch.zeros(3, 1, queries, keys)
+    mask[1, :, :, -2:] = torch.finfo(torch.float32).min
+    return torch.randn(1, 4, queries, keys), mask
+
+
+def by_hand(q, k, v, bias, mask, scale):
+    k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], 1) for t in (k, v))
+    scores = q @ k.transpose(2, 3) * scale
+    for more in (bias, mask):
+        scores = scores if more is None else scores + more
+    return (scores.softmax(-1) @ v).transpose(1, 2)
+
+
+@pytest.mark.parametrize("groups", [4, 2])
+@pytest.mark.parametrize("which", ["bias and mask", "mask", "nothing"])
+@pytest.mark.parametrize("scale", [1.0, 0.35])
+def test_attention_is_the_written_out_one(groups, which, scale):
+    bias, mask = added()
+    bias = bias if which == "bias and mask" else None
+    mask = None if which == "nothing" else mask
+
+    def ours(*tensors):
+        return attention(Module(), *tensors, mask, position_bias=bias, scaling=scale)[0]
+
+    wanted = value_and_gradient(lambda *t: by_hand(*t, bias, mask, scale), *qkv(groups=groups))
+    for one, two in zip(wanted, value_and_gradient(ours, *qkv(groups=groups))):
+        torch.testing.assert_close(two, one, rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(*qkv(groups=groups)), wanted[0], rtol=1e-5, atol=1e-5)
+
+
+def test_a_trained_position_bias_gets_its_gradient():
+    bias, mask = added()
+    q, k, v = qkv()
+    wanted = value_and_gradient(lambda b: by_hand(q, k, v, b, mask, 1.0), bias)
+    ours = value_and_gradient(lambda b: attention(Module(), q, k, v, mask, position_bias=b, scaling=1.0)[0], bias)
+    assert ours[1].shape == bias.shape
+    torch.testing.assert_close(ours[1], wanted[1], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("p", [0.2, 0.001])
+def test_attention_dropout_is_the_derivative_of_what_it_computed(p):
+    """Under a fixed mask, dropout is a constant factor on the weights: finite differences see the same gradient."""
+    module, (q, k, v) = Module().train(), (t.double() for t in qkv())
+
+    def under_one_mask(*tensors):
+        torch.manual_seed(6)
+        return attention(module, *tensors, None, dropout=p, scaling=0.5)[0]
+
+    inputs = [t[:1].requires_grad_() for t in (q, k, v)]
+    assert torch.autograd.gradcheck(under_one_mask, inputs, fast_mode=True)
+
+
+def test_attention_dropout_in_distribution():
+    """The mean over many masks is attention without dropout, and the share of dropped weights is the one used."""
+    torch.manual_seed(7)
+    q, k = torch.zeros(2000, 1, 4, 8), torch.zeros(2000, 1, 6, 8)
+    v = torch.eye(6, 8).expand(2000, 1, 6, 8)  # with equal scores the output is the weights themselves
+    weights = attention(Module().train(), q, k, v, None, dropout=0.1)[0][..., :6]
+    share = levels_kept(0.1) / LEVELS
+    assert (weights != 0).float().mean().item() == pytest.approx(share, abs=0.006)
+    assert weights.mean().item() == pytest.approx(1 / 6, rel=0.01)
+    assert torch.equal(attention(Module().eval(), q, k, v, None, dropout=0.1)[0][..., :6] != 0, weights >= 0)
+
+
+def test_attention_without_dropout_draws_nothing():
+    tensors = [t.requires_grad_() for t in qkv()]
+    before = torch.get_rng_state()
+    attention(Module().train(), *tensors, None, dropout=0.0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# -- the loss at labels -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [1, 5, 64])
+@pytest.mark.parametrize("biased", [False, True])
+def test_label_loss_is_cross_entropy_whatever_the_chunk(rows, biased, monkeypatch):
+    monkeypatch.setattr(losing, "rows_at_once", lambda vocabulary: rows)
+    torch.manual_seed(8)
+    hidden, weight, labels = torch.randn(13, 6), torch.randn(29, 6), torch.randint(0, 29, (13,))
+    bias = torch.randn(29) if biased else None
+    wanted = value_and_gradient(lambda h: F.cross_entropy(F.linear(h, weight, bias), labels, reduction="sum"), hidden)
+    ours = value_and_gradient(lambda h: label_loss(h, weight, bias, labels), hidden)
+    for one, two in zip(wanted, ours):
+        torch.testing.assert_close(two, one, rtol=1e-5, atol=1e-5)
+
+
+def test_label_loss_of_a_trained_head_is_refused():
+    with pytest.raises(ValueError, match="frozen"):
+        label_loss(torch.randn(2, 3), torch.randn(5, 3, requires_grad=True), None, torch.tensor([0, 1]))
+
+
+def test_large_vocabularies_are_cut_and_small_ones_are_not():
+    assert losing.rows_at_once(250_880) * 250_880 * 4 <= losing.CHUNK_BYTES
+    assert losing.rows_at_once(2_000_000) == 32
+    assert losing.rows_at_once(8_192) >= 2_000
+
+
+# -- dressing ---------------------------------------------------------------------------------------------------------
+
+
+def kinds(model):
+    return [type(m) for m in model.modules()]
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_dressing_changes_nothing_that_is_saved_or_seen(family):
+    model, untouched = tiny.FAMILIES[family](), tiny.FAMILIES[family]()
+    names, library = (
+        [type(m).__name__ for m in model.modules()],
+        {type(m): vars(type(m)).copy() for m in model.modules()},
+    )
+    assert bool(dress(model)) == (family != "bart") and dress(model) == 0  # BART's dropout is no module
+    assert [type(m).__name__ for m in model.modules()] == names
+    assert all(isinstance(m, kind) for m, kind in zip(model.modules(), kinds(untouched)))
+    assert all(vars(kind) == before for kind, before in library.items()), "a class of the library was changed"
+    state, plain = model.state_dict(), untouched.state_dict()
+    assert list(state) == list(plain) and all(torch.equal(state[n], plain[n]) for n in plain)
+    assert [vars(m).keys() for m in model.modules()] == [vars(m).keys() for m in untouched.modules()]
+    undress(model)
+    assert kinds(model) == kinds(untouched)
+
+
+def test_a_copy_of_a_dressed_model_reads_its_own_weights():
+    model = tiny.backbone("t5").model
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        twin.encoder.final_layer_norm.weight.zero_()
+    x = torch.randn(2, 3, 32)
+    assert not twin.encoder.final_layer_norm(x).any() and model.encoder.final_layer_norm(x).any()
+
+
+def test_a_subclass_of_dropout_keeps_its_own_way():
+    class Mine(nn.Dropout):
+        pass
+
+    assert dress(Mine(0.5)) == 0
+
+
+def test_the_interface_uses_these_ops():
+    assert attending.kept_bytes is kept_bytes

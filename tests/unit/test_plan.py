@@ -1,0 +1,290 @@
+"""The planner counts what really runs, and its rates follow what was measured."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+from luthier import calibrate, minutes, plan, probe, train
+from luthier.backbone import fingerprint
+from luthier.batches import steps_per_epoch, total_steps
+from luthier.costs import Cost, Decode, Passes, Widths, fitted, line
+from luthier.errors import UserError
+from luthier.minutes import Choice, within
+from luthier.records import Budget
+
+SMALL = (probe.Shape(2, 8, 3), probe.Shape(3, 24, 6), probe.Shape(2, 48, 9), probe.Shape(4, 40, 12))
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("LUTHIER_CACHE", str(tmp_path))
+    monkeypatch.setattr(probe, "SHAPES", SMALL)
+    monkeypatch.setattr(probe, "DECODING", (probe.Shape(2, 8, 0), probe.Shape(6, 8, 0), probe.Shape(4, 24, 0)))
+    monkeypatch.setattr(probe, "PATIENCE", 0.001)
+
+
+# -- counting ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["t5", "bart", "gpt2", "bloom", "llama", "qwen3"])
+def test_features_are_the_arithmetic_of_a_pass(family):
+    bone, rows, inputs, answers = tiny.shared(family), 3, 10, 4
+    ids, seen = torch.ones(rows, inputs, dtype=torch.long), {}
+    more = {"decoder_input_ids": torch.ones(rows, answers, dtype=torch.long)} if bone.kind == "seq2seq" else {}
+    fused = bool(bone.role_sites("attention.qkv"))
+    roles = ["attention.qkv"] * 2 if fused else ["attention.query", "attention.key"]
+    handles = [
+        bone.model.get_submodule(site.path).register_forward_hook(
+            lambda _, args, __, side=side, number=number: seen.update({(number, side): args[0].shape[1]})
+        )
+        for side, role in enumerate(roles)
+        for number, site in enumerate(bone.role_sites(role))
+    ]
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        bone.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **more)
+    for handle in handles:
+        handle.remove()
+    heads = bone.model.config.num_attention_heads
+    attended = sum(rows * heads * seen[n, 0] * seen[n, 1] for n, side in seen if side == 0)
+    multiplied = sum(
+        n for op, n in counter.get_flop_counts()["Global"].items() if "mm" in str(op) and "bmm" not in str(op)
+    )
+    labels = rows * (answers if more else inputs)
+    shape = Passes.of([(rows, inputs, answers if more else 0, labels)])
+    _, products, scores, logits = shape.features_PF(Widths.of(bone))[0]
+    assert scores == attended
+    assert 2 * (products + logits) == multiplied
+
+
+def test_passes_are_those_of_the_training(monkeypatch):
+    bone, made, budget = (
+        tiny.shared("t5"),
+        tiny.plan(tiny.shared("t5")),
+        tiny.budget(steps=None, epochs=1, batch_tokens=30),
+    )
+    seen = []
+
+    def note(*words):
+        batch = collate(*words)
+        seen.append((len(batch.ids_BS), batch.ids_BS.shape[1], batch.decoder_BT.shape[1], len(batch.labels_N)))
+        return batch
+
+    collate = train.collate
+    monkeypatch.setattr(train, "collate", note)
+    steps = list(train.Training(bone, tiny.delta(bone, "bitfit(everywhere=True)"), made, budget, 0.0, 0).steps())
+    counted = plan.Sizes(made).epoch(budget)
+    assert len(seen) > len(steps)
+    assert seen == list(
+        zip(*(a.astype(int).tolist() for a in (counted.rows_P, counted.inputs_P, counted.answers_P, counted.labels_P)))
+    )
+
+
+@given(st.integers(1, 400), st.integers(1, 9), st.floats(0.3, 4), st.integers(1, 3))
+def test_evaluations_are_those_of_a_trial(rows, size, epochs, often):
+    budget = Budget(epochs=epochs, batch_size=size, evaluations=often)
+    total, epoch = total_steps(rows, budget), steps_per_epoch(rows, budget)
+    every = max(1, epoch // often)
+    assert plan.evaluations(total, epoch, budget) == sum(s % every == 0 or s == total for s in range(1, total + 1))
+
+
+# -- rates ---------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0.01, 10), min_size=3, max_size=3))
+def test_rates_come_out_as_they_went_in(rates):
+    features = np.array([[1, 2, 1], [1, 8, 3], [1, 30, 40], [1, 90, 200.0]])
+    assert np.allclose(fitted(features, features @ rates), rates, rtol=1e-6)
+
+
+@given(st.lists(st.floats(0.01, 10), min_size=4, max_size=4))
+def test_no_rate_is_negative(values):
+    assert (fitted(np.array([[1, 2, 1], [1, 8, 3], [1, 30, 40], [1, 90, 200.0]]), np.array(values)) >= 0).all()
+
+
+@given(st.floats(-5, 5), st.floats(-5, 5))
+def test_an_addition_is_never_a_gain(first, second):
+    constant, slope = line(np.array([10.0, 40.0]), np.array([first, second]))
+    assert constant >= 0 and slope >= 0
+    if 0 <= first <= second <= 4 * first:
+        assert np.allclose([constant + 10 * slope, constant + 40 * slope], [first, second])
+
+
+def test_decoding_ends_with_the_longest_row():
+    decode = Decode(call=1.0, row=0.1, look=0.001)
+    assert decode.seconds(np.array([3, 5]), context=100) == pytest.approx(5 * 1.0 + 8 * (0.1 + 0.1))
+    assert decode.seconds(np.array([], int), context=100) == 0
+
+
+# -- measuring ---------------------------------------------------------------------------
+
+
+def test_bytes_alive():
+    before = torch.ones(1000)
+    with probe.Alive() as tally:
+        before.view(10, 100).T  # noqa: B018 (a view is no new memory)
+        assert tally.most == 0
+        doubled = before + before
+        del doubled
+        kept = before.double() + 1
+    assert tally.most == 2 * kept.numel() * 8 and tally.now == kept.numel() * 8
+
+
+@pytest.mark.parametrize("family", ["llama", "bert"])
+def test_a_probe_leaves_the_backbone_as_it_was_and_a_forecast_follows(family):
+    bone = tiny.shared(family)
+    before = fingerprint(bone.model)
+    labels = 2 if bone.kind == "encoder" else 0
+    words = ["full", "prompt(tokens=5)"] + ([] if labels else ["zero_shot"])
+    known = probe.measure(bone, words, labels) | {"load": 0.1, "floor": 1e6, "start": 1.0}
+    assert fingerprint(bone.model) == before
+    task, budget = tiny.task(bone.kind), tiny.budget(steps=None, epochs=2.0)
+    splits = dict.fromkeys(("train", "dev", "test"), tiny.examples(bone.kind))
+    asked = plan.Asked(bone, bone.facts(), task, splits, budget, {w: w for w in words})
+    ours, work = plan.Planner(bone, known, 1e9, labels), asked.work()
+    for word in words:
+        told = ours.trial(word, work, budget)
+        longer = ours.trial(word, work, dataclasses.replace(budget, epochs=4.0))
+        assert 0 < told.predict_seconds < told.seconds and told.peak_bytes > 1e6
+        if word == "zero_shot":
+            assert told.train_seconds == told.search_seconds == told.disk_bytes == 0
+            continue
+        assert longer.train_seconds == pytest.approx(2 * told.train_seconds)
+        assert longer.predict_seconds == told.predict_seconds
+        assert told.search_seconds > 0
+        assert ours.trial(word, work, dataclasses.replace(budget, search=0.0)).search_seconds == 0
+        assert ours.trial(word, work, budget, extra_tokens=100).search_seconds > told.search_seconds
+    assert ours.trial("full", work, budget).disk_bytes > ours.trial("prompt(tokens=5)", work, budget).disk_bytes
+
+
+@pytest.mark.parametrize("family", ["t5"])
+def test_bytes_of_a_shape_that_was_not_measured(family):
+    bone = tiny.shared(family)
+    plain = probe.bare(bone, 0)
+    figures = [probe._bytes(bone, plain, s) | {"seconds": 1.0} for s in SMALL]
+    cost, other = Cost.of(Widths.of(bone), figures, False), probe.Shape(5, 32, 8)
+    told = cost.bytes(Passes.of([(other.rows, other.inputs, other.answers, other.rows * other.answers)]))[0]
+    assert told == pytest.approx(probe._bytes(bone, plain, other)["bytes"], rel=0.15)
+
+
+def figure(shape: probe.Shape) -> dict:
+    """A measurement of a made-up machine."""
+    tokens = shape.rows * (shape.inputs + shape.answers)
+    return {"shape": vars(shape), "seconds": 0.01 + 1e-4 * tokens, "bytes": 1000 * tokens}
+
+
+def test_what_a_method_adds_is_added():
+    bone = tiny.shared("t5")
+    figures = [figure(s) for s in SMALL]
+    cost = Cost.of(Widths.of(bone), figures, False)
+    dear = [[f, f | {"seconds": f["seconds"] + 0.5}] for f in figures[:2]]
+    found = {"virtual": 0, "prefix": 0, "trained": 1, "train": dear}
+    where = Passes.of([(3, 30, 6, 18)])
+    assert cost.with_method(found, "train").seconds(where) == pytest.approx(cost.seconds(where) + 0.5)
+
+
+# -- in time ---------------------------------------------------------------------------
+
+
+def cost(choice: Choice) -> float:
+    return 10 + choice.epochs * choice.rows * 0.01 + choice.dev_rows * 0.1
+
+
+@given(st.floats(0.5, 4), st.integers(10, 5000), st.integers(5, 300), st.floats(0, 300))
+def test_a_choice_keeps_to_the_time_and_to_what_was_asked(epochs, rows, dev_rows, seconds):
+    most = Choice(epochs, rows, dev_rows)
+    found = within(seconds, most, cost)
+    if found is None:
+        assert cost(minutes.least(most)) > seconds
+        return
+    assert cost(found) <= seconds
+    assert all(vars(found)[k] <= vars(most)[k] for k in vars(most))
+    assert found.epochs == min(1.0, epochs) or found.rows == rows, "epochs go before rows"
+    assert found.rows == min(minutes.LEAST_ROWS, rows) or found.dev_rows == dev_rows, "rows go before development rows"
+
+
+def test_more_time_buys_more():
+    most = Choice(3.0, 5000, 200)
+    spent = [cost(within(s, most, cost)) for s in (40, 60, 100, 150, 250)]
+    assert spent == sorted(spent) and spent[-1] == cost(most)
+
+
+def test_too_little_time_says_the_least_and_what_to_leave_out(monkeypatch):
+    bone = tiny.shared("t5")
+    splits = dict.fromkeys(("train", "dev", "test"), tiny.examples("seq2seq"))
+    words = {"a": "zero_shot", "b": "full", "c": "lora(rank=4)"}
+    asked = plan.Asked(bone, bone.facts(), tiny.task("seq2seq"), splits, tiny.budget(steps=None), words)
+    nothing = {"virtual": 0, "prefix": 0, "trained": 1, "train": [], "bytes": [], "infer": [], "decode": []}
+    figures = [figure(s) for s in SMALL]
+    known = {"train": figures, "infer": figures, "decode": figures[:3], "load": 0.1, "floor": 0, "start": 0.0}
+    slow = plan.Planner(bone, known | {"methods": dict.fromkeys(words.values(), nothing)}, 1e9, 0)
+    slow.train.seconds_F[0] = 100.0
+    monkeypatch.setattr(minutes, "planner", lambda asked: slow)
+    with pytest.raises(UserError, match=r"0\.5 minutes are too few for these 3 methods on 10 test rows") as told:
+        minutes.fit_into(asked, 0.5)
+    assert "leave out" in told.value.do and "zero_shot" not in told.value.do
+    assert float(told.value.possible.split()[0]) > 0.5
+
+
+# -- the machine and the cache ---------------------------------------------------------------------------
+
+
+def test_a_machine_is_measured_once(monkeypatch):
+    monkeypatch.setattr(calibrate, "PATIENCE", 0.001)
+    monkeypatch.setattr(calibrate, "ROWS", (8,))
+    monkeypatch.setattr(calibrate, "STREAM_BYTES", 1 << 16)
+    monkeypatch.setattr(calibrate, "DISK_BYTES", 1 << 10)
+    first = calibrate.machine()
+    monkeypatch.setattr(calibrate, "measured", lambda: pytest.fail("measured again"))
+    assert calibrate.machine() == first and first.stream > 0 and first.peak("fp32") > 0
+    with pytest.raises(pytest.fail.Exception):
+        calibrate.machine(fresh=True)
+
+
+def test_a_torn_measurement_is_made_again(tmp_path):
+    calibrate.remember("probe", "x", {"a": 1})
+    assert calibrate.recall("probe", "x") == {"a": 1}
+    (tmp_path / "probe" / "x.json").write_text("{", encoding="utf-8")
+    assert calibrate.recall("probe", "x") is None
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("LUTHIER_CACHE", str(tmp_path / "file"))
+    calibrate.remember("probe", "x", {"a": 1})
+    assert calibrate.recall("probe", "x") is None
+
+
+def test_only_what_is_missing_is_probed(monkeypatch):
+    asked = []
+
+    def answer(words, input, **_):
+        import json
+        import subprocess
+
+        asked.append(json.loads(input)["methods"])
+        found = {"methods": {m: {"trained": 1} for m in asked[-1]}}
+        return subprocess.CompletedProcess(words, 0, json.dumps(found) + "\n", "")
+
+    monkeypatch.setattr(probe.subprocess, "run", answer)
+    facts = {"name": "x", "precision": "fp32", "fingerprint": "f"}
+    assert set(probe.known(facts, ["full", "ia3"], 0)["methods"]) == {"full", "ia3"}
+    assert set(probe.known(facts, ["full", "lora(rank=8)"], 0)["methods"]) == {"full", "ia3", "lora(rank=8)"}
+    probe.known(facts, ["ia3"], 0)
+    assert asked == [["full", "ia3"], ["lora(rank=8)"]]
+
+
+def test_too_large_is_refused_with_what_would_fit():
+    trial = {"method": "full", "peak_bytes": 30e9, "would": "--precision bf16"}
+    with pytest.raises(UserError, match=r"full needs about 30\.0 GB of memory, and 20\.0 GB are free") as told:
+        plan.refuse_too_large({"too_large": [trial], "free_bytes": 20e9})
+    assert told.value.possible == "--precision bf16"
+    plan.refuse_too_large({"too_large": [], "free_bytes": 1})
+    plan.refuse_too_large({"error": "no probe"})
