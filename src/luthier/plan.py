@@ -28,7 +28,7 @@ from .methods import METHODS
 from .records import Budget, Example
 from .search import DEV_ROWS, KEPT, rungs
 from .spell import parse
-from .trial import Run
+from .trial import demonstrations
 
 RUNAWAY = 0.05
 """Share of a tuned method's answers that are taken to run to the limit, as small backbones' do; the others are
@@ -139,11 +139,8 @@ class Asked:
         for word in self.methods.values():
             method = parse(word, METHODS)
             if method.shots and word not in shots:
-                # The trial's own draw, asked with nothing but what it reads.
-                run: Any = SimpleNamespace(
-                    method=method, task=task, examples=self.splits.__getitem__, trial=SimpleNamespace(seed=0)
-                )
-                shots[word] = Sizes(tokenised(self.backbone, task, self.splits["test"], budget, Run.shots(run)))
+                shown = demonstrations(method, task, self.splits["train"], seed=0)
+                shots[word] = Sizes(tokenised(self.backbone, task, self.splits["test"], budget, shown))
         text = task.kind != "label"
         limit = min(task.max_new_tokens, budget.max_answer_tokens) if text else 0
         return Work(**sizes, shots=shots, limit=limit, labels=0 if text else len(task.labels))

@@ -56,6 +56,9 @@ class Progress:
         if event.get("phase") == "forecast":
             forecast(event, self._bars.console)
             return
+        if event.get("phase") == "pilot":
+            self._bars.console.print(event["sentence"]["en"], markup=False, highlight=False, soft_wrap=True)
+            return
         ended = "exit" in event or event.get("phase") == "kept"
         self._bars.update(self._study, total=event["of"], completed=event["number"] - (0 if ended else 1))
         if "phase" not in event or ended:

@@ -18,6 +18,7 @@ from typing import Any
 from . import data as sources
 from . import files, inspection, tasks
 from .backbone import Backbone
+from .baselines import pilot
 from .data.check import leaked
 from .encode import plan
 from .engines.local import DONE, STOPPED, Workers
@@ -94,6 +95,8 @@ class Study:
         """
         prepared = prepare(self, resume)
         write(prepared)
+        if prepared.facts["pilot"]:
+            tell({"phase": "pilot"} | prepared.facts["pilot"])
         if self.forecast and os.environ.get("LUTHIER_FORECAST") != "no":
             tell({"phase": "forecast"} | kept_forecast(prepared))
         run_trials(prepared, tell)
@@ -192,6 +195,7 @@ def prepare(study: Study, resume: bool) -> Prepared:
         "metrics": list(task.metrics),
         "primary": task.best_by,
         "leaks": {"test": list(leaked(splits))},
+        "pilot": pilot(splits, task, max(1, len(methods) - 1)),
     }
     if study.minutes is not None:
         facts["minutes"] = fitted

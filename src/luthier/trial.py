@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -170,15 +170,10 @@ class Run:
         return plan_on_disk(self.study / "tokens", self.backbone, self.task, examples, self.budget, shots or ())
 
     def shots(self) -> list[Example]:
-        """The demonstrations of few-shot prompting, drawn by the seed from the shorter half of the training rows."""
-        count = self.method.shots
-        if not count:
+        """What the method's prompts show; the training rows are only read where it shows some."""
+        if not self.method.shots:
             return []
-        train = self.examples("train")
-        by_length = sorted(range(len(train)), key=lambda i: (len(self.task.prompt_text(train[i])), i))
-        half = by_length[: max(count, len(train) // 2)]
-        draw = torch.randperm(len(half), generator=torch.Generator().manual_seed(self.trial.seed))[:count]
-        return [train[half[i]] for i in draw.tolist()]
+        return demonstrations(self.method, self.task, self.examples("train"), self.trial.seed)
 
 
 class Fitting:
@@ -363,6 +358,14 @@ def total_parameters(backbone: Backbone, method: Method, delta: Delta) -> int:
     if method.replaces_backbone:
         return delta.trainable_parameters
     return backbone.parameters + delta.trainable_parameters
+
+
+def demonstrations(method: Method, task: Any, train: Sequence[Example], seed: int) -> list[Example]:
+    """What few-shot prompting shows, drawn by the seed from the shorter half of the training rows."""
+    by_length = sorted(range(len(train)), key=lambda i: (len(task.prompt_text(train[i])), i))
+    half = by_length[: max(method.shots, len(train) // 2)]
+    draw = torch.randperm(len(half), generator=torch.Generator().manual_seed(seed))[: method.shots]
+    return [train[half[i]] for i in draw.tolist()]
 
 
 def read_examples(path: Path) -> list[Example]:
