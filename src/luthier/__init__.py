@@ -10,7 +10,7 @@ differences are real, and keeps every tuned delta ready to use.
         data="dialogues",
         methods=(ZeroShot(), LoRA(rank=8), PromptTuning(tokens=20)),
         budget=Budget(epochs=1),
-        train_rows=64, test_rows=20, out="runs/first",
+        train_rows=64, test_rows=20, search=False, out="runs/first",
     )
     for trial in study.run()["trials"]:
         print(trial["method"], trial["metrics"]["rouge1"])

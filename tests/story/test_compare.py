@@ -36,7 +36,7 @@ def test_it_ends_well_and_prints_what_results_json_holds(told: Told):
 
 def test_results(told: Told):
     found = told.results
-    assert set(found) == {"study", "trials", "verdicts", "environment"}
+    assert set(found) >= {"study", "trials", "verdicts", "environment"}
     assert [t["method"] for t in found["trials"]] == ["zero_shot", "lora(rank=4)", "prompt(tokens=5)"]
     for trial in found["trials"]:
         assert set(trial) >= TRIAL and trial["status"] == "done" and trial["seed"] == 0

@@ -136,6 +136,7 @@ def test_init_writes_a_study_that_can_be_planned(say, tmp_path: Path):
     made = json.loads(say("init", "mine", "--json").out)
     assert [Path(f).name for f in made["files"]] == ["study.yaml", "notes.md", ".gitignore"]
     assert (tmp_path / "mine" / "runs").is_dir()
+    (tmp_path / "data").mkdir()
     write_rows(tmp_path / "data" / "train.jsonl", dialogues(30))
     words = ("compare", tmp_path / "mine" / "study.yaml", "--dry-run", "--no-forecast", "--json")
     planned = say(*words)

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import types
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -313,12 +314,12 @@ def test_samples_leave_given_test_rows_alone(tmp_path):
         read(f"{tmp_path}#10")
 
 
-def test_built_in_names_call_the_generator(monkeypatch, tmp_path):
-    made = types.ModuleType("luthier.data.dialogues")
-    made.dialogues = lambda split, rows, seed=0, language="en": [
-        {"id": f"{split}-{i}", "dialogue": language, "summary": str(seed)} for i in range(rows)
-    ]
-    monkeypatch.setitem(sys.modules, "luthier.data.dialogues", made)
+def test_built_in_names_call_their_generator(monkeypatch, tmp_path):
+    def made(split, rows, language="en"):
+        return [{"id": f"{split}-{i}", "dialogue": language, "summary": str(i)} for i in range(rows)]
+
+    monkeypatch.setitem(sources.BUILT_IN, "dialogues", made)
+    monkeypatch.setitem(sources.BUILT_IN, "dialogues-zh", partial(made, language="zh"))
     monkeypatch.chdir(tmp_path)
     table = read("dialogues")
     assert table.synthetic and {s: len(r) for s, r in table.splits.items()} == sources.BUILT_IN_ROWS

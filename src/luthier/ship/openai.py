@@ -38,7 +38,7 @@ class Sampling(Shape):
     temperature: float | None = Field(None, ge=0, le=2, description="default 0, as in the evaluation")
     top_p: float | None = Field(None, gt=0, le=1)
     n: int | None = Field(None, ge=1, le=MOST_CHOICES)
-    seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1)
+    seed: int | None = Field(None, ge=-(2**53), le=2**53)  # beyond it a JSON number is no exact integer everywhere
     stop: Stop | Annotated[list[Stop], Field(max_length=MOST_STOPS)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
