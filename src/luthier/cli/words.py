@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from .borrowed import translated
 
 DONE, OUR_FAULT, USER_FAULT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -115,7 +117,10 @@ def _words_from(options: argparse.Namespace) -> None:
         raise UserError(
             f"{path} cannot be read: {fault}", "a YAML file with backbone, data, methods …", "check the file"
         ) from fault
-    if not isinstance(words, dict) or "backbone" not in words:
+    words, told = translated(words) if isinstance(words, dict) else ({}, [])
+    for sentence in told:
+        print(f"{path.name}: {sentence}", file=sys.stderr)
+    if "backbone" not in words:
         raise UserError(f"{path} names no backbone.", "backbone: NAME", "add it")
     instead = words.pop("offline", None)
     if options.offline:

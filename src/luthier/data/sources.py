@@ -30,14 +30,16 @@ BUILT_IN: dict[str, Callable[[str, int], list[Row]]] = {
 
 BUILT_IN_ROWS = {"train": 2000, "dev": 200, "test": 200}
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(:[\w.-]+)?")
+"""`owner/name`, or `owner/name:part` for one of its configurations."""
 
 
 def read(source: str | os.PathLike[str]) -> Table:
     """Rows of `source` by split, as they are: nothing is cut here (see `complete`).
 
     `source` is a file (jsonl, json, csv, tsv, txt, parquet, arrow; each also .gz), a folder with files whose
-    stem is train, dev | val | validation or test, a built-in name (see `BUILT_IN`) or a hub id (`owner/name`).
+    stem is train, dev | val | validation or test, a built-in name (see `BUILT_IN`) or a hub id (`owner/name`, or
+    `owner/name:part`).
     `source#500` keeps 500 rows of the training split, drawn with seed 0. A built-in name goes before a file of that
     name (write `./dialogues` for the file), a file before a hub id.
 
@@ -197,7 +199,7 @@ def _hub(name: str) -> Table:
             "check the path, or pip install 'luthier[hub]'",
         ) from fault
     try:
-        found = load_dataset(name)
+        found = load_dataset(*name.split(":"))
     except Exception as fault:  # the library raises dozens of kinds, of network, cache, format and rights
         reason = next(iter(str(fault).splitlines()), "")[:200]
         raise UserError(
