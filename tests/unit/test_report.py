@@ -323,17 +323,31 @@ def test_headline_names_the_best_its_equals_and_one_seed() -> None:
     assert said[0] == "full scored best on rouge1: 42.1 [40.3, 43.8]."
     assert "Cannot be told apart from it on these 40 test rows: lora(rank=32)." in said
     assert "Clearly behind it: prompt(tokens=50) and zero_shot." in said
-    recommended = next(s for s in said if s.startswith("Recommended: lora(rank=32)."))
-    assert "ships 14 MB instead of 990 MB" in recommended and "took 17 % of its training time" in recommended
+    recommended = next(s for s in said if s.startswith("Recommended for now: full, which ships 990 MB."))
+    assert "lora(rank=32) ships 14 MB and may be as good" in recommended
     assert any(s.startswith("One seed") for s in said)
     assert said[-1] == "full is better than/with prompt(tokens=50) on rouge1.", "names for ids, only the primary metric"
     chinese = report.verdict_lines(results(), "zh")
     assert len(chinese) == len(said) and "得分最好的是 full" in chinese[0]
 
 
-def test_an_untuned_method_among_the_best_is_said() -> None:
+def test_the_lighter_of_two_that_tie_is_recommended() -> None:
+    facts = results()
+    for v in facts["verdicts"]:
+        v["verdict"] = "tie" if v["verdict"] == "cannot tell" else v["verdict"]
+    recommended = next(s for s in report.verdict_lines(facts) if s.startswith("Recommended: lora(rank=32)."))
+    assert "ships 14 MB instead of 990 MB" in recommended and "took 17 % of its training time" in recommended
+
+
+def test_what_the_rows_cannot_tell_is_no_reason_to_leave_out_the_tuning() -> None:
     facts = results()
     facts["verdicts"][1]["verdict"] = "cannot tell"
+    assert not any(s.startswith("Recommended: no tuning") for s in report.verdict_lines(facts))
+
+
+def test_an_untuned_method_that_ties_with_the_best_is_said() -> None:
+    facts = results()
+    facts["verdicts"][1]["verdict"] = "tie"
     assert any(s.startswith("Recommended: no tuning. zero_shot trains nothing") for s in report.verdict_lines(facts))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,39 +54,41 @@ def _standing(results: Results, best: str, others: list[str], n: Any) -> list[Se
     groups = {s: [m for m in others if standing[m] == s] for s in ("cannot", "ties", "beats", "uncompared")}
     values = {"n": humane.exact(n), "margin": humane.points(metric, results["study"].get("margin"))}
     said: list[Sentence] = [(key, {"names": names, **values}) for key, names in groups.items() if names]
-    rivals = groups["cannot"] + groups["ties"]
-    return [*said, *_recommended(results, best, rivals)] if rivals or groups["beats"] else said
+    if not (groups["cannot"] or groups["ties"] or groups["beats"]):
+        return said
+    return [*said, *_recommended(results, best, groups["ties"], groups["cannot"])]
 
 
-def _recommended(results: Results, best: str, rivals: Sequence[str]) -> list[Sentence]:
-    """The lightest of those that are not clearly behind, and why; nothing where no cost is known."""
-    untuned = [m for m in (best, *rivals) if m.split("(")[0] in UNTUNED]
+def _recommended(results: Results, best: str, ties: Sequence[str], unsettled: Sequence[str]) -> list[Sentence]:
+    """The lightest of those that are as good as the best, and why; nothing where no cost is known.
+
+    What the rows cannot tell is no reason to take the lighter method, only one to get more rows.
+    """
+    untuned = [m for m in (best, *ties) if m.split("(")[0] in UNTUNED]
     if untuned:
         return [("recommend_untuned", {"names": untuned})]
     facts: dict[str, list[Mapping[str, Any]]] = {}
     for e in entries(results):
         if e.status == "done":
             facts.setdefault(e.method, []).append(e.facts)
-    first = facts[best][0]
-    if not humane.known(first.get("shipped_bytes")):
+    weight = {m: _mean(facts[m], "shipped_bytes") for m in (best, *ties, *unsettled)}
+    known = {m: size for m, size in weight.items() if size is not None}
+    if best not in known:
         return []
+    chosen = min((m for m in (best, *ties) if m in known), key=lambda m: known[m])
+    lighter = [m for m in unsettled if known.get(m, math.inf) < known[chosen]]
+    own = {"best": [chosen], "best_size": humane.size(known[chosen])}
+    if lighter:
+        other = min(lighter, key=lambda m: known[m])
+        return [("recommend_for_now", own | {"names": [other], "size": humane.size(known[other])})]
+    if chosen != best:
+        time = humane.share(_mean(facts[chosen], "train_seconds"), _mean(facts[best], "train_seconds"))
+        sizes = {"size": humane.size(known[chosen]), "best_size": humane.size(known[best])}
+        return [("recommend_lighter", {"names": [chosen], "best": [best], "time": time} | sizes)]
+    first = facts[best][0]
     share = humane.share(first.get("trainable_parameters"), first.get("total_parameters"))
-    own = {"best": [best], "share": share, "size": humane.size(first.get("shipped_bytes"))}
-    if not rivals:
-        return [("recommend_ahead", own)]
-    weight = {m: _mean(facts[m], "shipped_bytes") for m in (best, *rivals)}
-    known = [m for m in (best, *rivals) if weight[m] is not None]
-    lightest = min(known, key=lambda m: weight[m], default=best)
-    if lightest == best:
-        return [("recommend_best", own)]
-    saved = {
-        "names": [lightest],
-        "best": [best],
-        "size": humane.size(weight[lightest]),
-        "best_size": humane.size(weight[best]),
-        "time": humane.share(_mean(facts[lightest], "train_seconds"), _mean(facts[best], "train_seconds")),
-    }
-    return [("recommend_lighter", saved)]
+    word = "recommend_best" if ties or unsettled else "recommend_ahead"
+    return [(word, own | {"share": share})]
 
 
 def line_name(line: Mapping[str, Any]) -> dict[str, str]:
