@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from . import data, tasks
+from .backbone import Backbone
+from .delta import Delta
 from .encode import plan
 from .errors import UserError
 from .predict import Decoding
 from .predict import predict as predicted
 from .records import Example, to_json
 from .tasks.template import columns_of
-from .trial import open_trial
+from .trial import Run, trained_delta
 
 
 def predict(
@@ -24,16 +27,35 @@ def predict(
     Raises:
         UserError: no finished trial there, neither or both of rows and text, or rows without the prompt's columns.
     """
+    if (source is None) == (text is None):
+        raise UserError("One of DATA and --text is needed.", 'DATA, or --text "…"', "name one of them")
+    run, delta = opened(trial)
+    examples = [single(run.task, text)] if text is not None else rows(run.task, source)
+    return answered(run, delta, examples, beams=beams, temperature=temperature)
+
+
+def opened(trial: Path, backbone: Backbone | None = None) -> tuple[Run, Delta]:
+    """A finished trial and what it learned; on `backbone` where that is the one it was trained on.
+
+    Raises:
+        UserError: no finished trial there.
+    """
     if not (trial / "trial.json").exists():
         raise UserError(
             f"{trial} holds no trial.", "a trial's folder", "luthier list shows the studies; a trial is a folder inside"
         )
     if not (trial / "manifest.json").exists():
         raise UserError(f"The trial in {trial} is not finished.", "a finished one", "finish its study with --resume")
-    if (source is None) == (text is None):
-        raise UserError("One of DATA and --text is needed.", 'DATA, or --text "…"', "name one of them")
-    run, delta = open_trial(trial)
-    examples = [single(run.task, text)] if text is not None else rows(run.task, source)
+    run = Run(trial, tell=lambda _: None)
+    if backbone is not None and backbone.fingerprint == run.trial.fingerprint:
+        run.backbone = backbone
+    return run, trained_delta(run)
+
+
+def answered(
+    run: Run, delta: Delta, examples: list[Example], *, beams: int = 1, temperature: float = 0.0
+) -> list[dict[str, Any]]:
+    """What an opened trial says to these examples, in their order, as JSON values."""
     filler = run.task.labels[0] if run.task.kind == "label" else "?"  # a plan wants an answer, a question has none
     asked = [dataclasses.replace(e, references=(filler,)) for e in examples]
     made = plan(run.backbone, run.task, asked, run.budget, run.shots())
@@ -44,7 +66,9 @@ def predict(
 
 
 def single(task: Any, text: str | None) -> Example:
-    """One text in the place of the prompt's column."""
+    """One text in the place of the prompt's column; of a chat, the user's first turn."""
+    if isinstance(task, tasks.Chat):
+        return spoken(task, [("user", text or "")])
     columns = columns_of(task.prompt)
     if len(columns) != 1:
         raise UserError(
@@ -53,6 +77,13 @@ def single(task: Any, text: str | None) -> Example:
             "write them into a jsonl file and name it as DATA",
         )
     return Example("text", "text", {columns[0]: text or ""}, ())
+
+
+def spoken(task: Any, turns: Sequence[tuple[str, str]]) -> Example:
+    """(role, text) turns that end with the user's: a chat reads them all, any other task the last one."""
+    if isinstance(task, tasks.Chat):
+        return Example("text", "text", tasks.Chat.fields(turns), ())
+    return single(task, turns[-1][1])
 
 
 def rows(task: Any, source: str | None) -> list[Example]:

@@ -372,17 +372,12 @@ def read_examples(path: Path) -> list[Example]:
     return [from_json(Example, value) for value in files.read_jsonl(path)]
 
 
-def open_trial(folder: Path) -> tuple[Run, Delta]:
-    """A finished trial and its delta, ready to predict.
-
-    Raises:
-        Damaged: the folder is not what its manifest says.
-    """
-    run = Run(folder, tell=lambda _: None)
+def trained_delta(run: Run) -> Delta:
+    """What a finished trial learned, on its backbone; a method that learns nothing starts as it ended."""
     if not run.method.trains:
-        return run, fresh_delta(run.backbone, run.method, run.task, run.trial.seed)
+        return fresh_delta(run.backbone, run.method, run.task, run.trial.seed)
     labels = len(run.task.labels) if uses_head(run.backbone, run.task) else 0
-    return run, store.load(folder / "delta", run.backbone, run.method, labels)
+    return store.load(run.folder / "delta", run.backbone, run.method, labels)
 
 
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -144,3 +145,17 @@ def test_init_writes_a_study_that_can_be_planned(say, tmp_path: Path):
     assert "lora(rank=16)" in planned.out
     again = say("init", "mine")
     assert again.code == 2 and "study.yaml" in again.err
+
+
+def test_chat_says_what_predict_says_for_each_trial(told: Told, say, monkeypatch: pytest.MonkeyPatch):
+    asked = ["#Person1#: Is the boat ready?", "#Person1#: We leave at nine."]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join([asked[0], "/new", asked[1], "", "never read"])))
+    answer = say("chat", told.trial("lora"), told.trial("prompt"), "--json")
+    assert answer.code == 0, answer.err
+    said = [json.loads(line) for line in answer.out.splitlines()]
+    assert len(said) == 2
+    for text, answers in zip(asked, said):
+        assert list(answers) == [told.trial("lora").name, told.trial("prompt").name]
+        for trial, words in answers.items():
+            whole = json.loads(say("predict", told.folder / trial, "--text", text, "--json").out)
+            assert whole["prediction"] == words

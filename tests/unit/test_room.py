@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import random
 from types import SimpleNamespace
@@ -10,17 +11,23 @@ import pytest
 import tiny
 import torch
 
+from luthier import encode, tasks
 from luthier.batches import Layout
 from luthier.delta import attach
 from luthier.errors import Refused
 from luthier.predict import Decoding, greedy
 from luthier.ship.ask import Ask, Wish
+from luthier.ship.openai import ChatRequest
 from luthier.ship.room import Full, Limits, Room
 from luthier.ship.served import Served
 from luthier.ship.turns import Turns
 
 WORDS = ("lora(rank=4)", "prompt(tokens=5)", "prefix(tokens=3)", "ia3")
 MOST = 10
+CHAT = (
+    "{% for m in messages %}{{ '<s>' + m['role'][0] + ' : ' + m['content'] + '</s>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<s>a : ' }}{% endif %}"
+)
 ROOMS: list[Room] = []
 
 
@@ -238,3 +245,21 @@ def test_turns_are_fair_between_clients_and_between_the_deltas_of_a_client():
     assert order.count(("modest", "a")) == 4, order
     assert order.count(("greedy", "b")) >= 2, order
     assert turns.take(1, 1), "one row that is longer than all that may be read is still read"
+
+
+@pytest.mark.parametrize("template", [None, CHAT], ids=["lines", "template"])
+def test_a_chat_is_read_in_serving_exactly_as_in_training(template):
+    """The messages of a client become the very ids that the same turns had in the training rows."""
+    bone = tiny.backbone("llama")
+    bone.tokenizer = copy.deepcopy(bone.tokenizer)
+    bone.tokenizer.chat_template = template
+    row = {"messages": [{"role": r, "content": t} for r, t in (("system", "no"), ("user", "a"), ("assistant", "b"))]}
+    task, _ = tasks.infer([row])
+    trained = encode.plan(bone, task, tasks.examples(task, [row], "train")[0], tiny.budget())
+    one = served(bone, "lora(rank=4)")
+    one.run.task, one.run.shots = task, list
+    request = ChatRequest(model="m", messages=row["messages"][:2])
+    ids = one.ids(one.asked_chat([message.turn for message in request.messages]))
+    assert ids.tolist() == trained.inputs[0].tolist()
+    first = tasks.examples(task, [{"messages": row["messages"][1:]}], "train")[0]
+    assert one.ids(one.asked("a")).tolist() == encode.plan(bone, task, first, tiny.budget()).inputs[0].tolist()

@@ -87,7 +87,7 @@ class Message(Shape):
     def turn(self) -> tuple[str, str]:
         """(role as trials know it, text)."""
         text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
-        return {"user": "User", "assistant": "Assistant"}.get(self.role, "System"), text
+        return self.role if self.role in ("user", "assistant") else "system", text
 
 
 class ChatRequest(Sampling):

@@ -13,16 +13,15 @@ from typing import Any
 import numpy as np
 
 from .. import files, store
-from ..answers import single
+from ..answers import single, spoken
 from ..backbone import Backbone
 from ..batches import Layout
 from ..delta import Delta
-from ..encode import plan, uses_head
+from ..encode import plan
 from ..errors import DataError, Refused, UserError
 from ..records import Example
-from ..tasks import Chat
 from ..tasks.template import columns_of
-from ..trial import Run, fresh_delta
+from ..trial import Run, trained_delta
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +53,6 @@ class Served:
 
     def asked(self, text: str) -> Example:
         """One text where `luthier predict --text` would put it."""
-        if isinstance(self.task, Chat):
-            return Example("text", "text", Chat.fields([("User", text)]), ())
         return single(self.task, text)
 
     def asked_columns(self, columns: Mapping[str, str]) -> Example:
@@ -76,11 +73,9 @@ class Served:
             DataError: the last turn is not the user's.
         """
         role = turns[-1][0]
-        if role != "User":
+        if role != "user":
             raise DataError(f"The last message is the {role}'s.", "the user's", "end messages with role user")
-        if isinstance(self.task, Chat):
-            return Example("text", "text", Chat.fields(list(turns)), ())
-        return self.asked(turns[-1][1])
+        return spoken(self.task, turns)
 
     def ids(self, example: Example) -> np.ndarray:
         """The prompt's token ids, exactly as in the trial's evaluation, without virtual ids.
@@ -123,11 +118,7 @@ def open_served(folder: Path, backbone: Backbone | None = None) -> Served:
                 "start another server for it",
             )
         run.backbone = backbone
-    labels = len(run.task.labels) if uses_head(run.backbone, run.task) else 0
-    if run.method.trains:
-        delta = store.load(folder / "delta", run.backbone, run.method, labels)
-    else:
-        delta = fresh_delta(run.backbone, run.method, run.task, run.trial.seed).eval()
+    delta = trained_delta(run).eval()
     if not store.finite(delta.shipped()):
         raise UserError(f"{folder.name} holds weights that are no numbers.", "a whole delta", "train it again")
     digests = [f"{name} {fact['sha256']}" for name, fact in facts["files"].items() if name.startswith("delta/")]
