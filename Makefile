@@ -22,10 +22,10 @@ demo: .venv/ready
 	$(BIN)/luthier demo
 
 test: .venv/ready-test
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 matrix: .venv/ready-test
-	$(BIN)/python -m pytest -n auto --dist load -m "matrix or not matrix" tests/contract
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist load -m "matrix or not matrix" tests/contract
 
 bench: .venv/ready-test
 	$(BIN)/python bench/run.py
