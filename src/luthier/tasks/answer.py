@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..records import Example
 from ..spell import spelled
-from .task import check
-from .template import fill
+from .task import Written
 
 
 @spelled
 @dataclass(frozen=True)
-class Answer:
+class Answer(Written):
     """Write the answer to a question, or the response to an instruction.
 
     Example: "The ferry to the island runs twice a day. / Question: How often does the ferry run?" -> "twice a day"
@@ -28,17 +26,5 @@ class Answer:
     """
 
     word: ClassVar[str] = "answer"
-    kind: ClassVar[str] = "text"
     metrics: ClassVar[tuple[str, ...]] = ("exact_match", "f1", "rougeL")
     best_by: ClassVar[str] = "f1"
-
-    prompt: str = ""
-    answer: str = ""
-    max_new_tokens: int = 128
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    def prompt_text(self, example: Example) -> str:
-        """What the model reads."""
-        return fill(self.prompt, example.fields)

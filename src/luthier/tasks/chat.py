@@ -9,14 +9,13 @@ from typing import ClassVar
 
 from ..records import Example
 from ..spell import spelled
-from .task import check
-from .template import fill
+from .task import Written
 from .turns import MESSAGES, TURNS, as_messages, shown
 
 
 @spelled
 @dataclass(frozen=True)
-class Chat:
+class Chat(Written):
     """Say the next assistant turn of a conversation.
 
     Example: "User: Is the pool open? / Assistant: Until nine. / User: And on Sundays?" -> "On Sundays until six."
@@ -30,20 +29,8 @@ class Chat:
     """
 
     word: ClassVar[str] = "chat"
-    kind: ClassVar[str] = "text"
     metrics: ClassVar[tuple[str, ...]] = ("chrf", "rouge1", "rougeL")
     best_by: ClassVar[str] = "chrf"
-
-    prompt: str = ""
-    answer: str = ""
-    max_new_tokens: int = 128
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    def prompt_text(self, example: Example) -> str:
-        """What a model without a chat template reads."""
-        return fill(self.prompt, example.fields)
 
     def messages(self, example: Example) -> list[dict[str, str]]:
         """The turns before the answer, as chat templates want them: `[{"role": …, "content": …}]`."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..records import Example
 from ..spell import spelled
-from .task import check
-from .template import fill
+from .task import Written
 
 
 @spelled
 @dataclass(frozen=True)
-class Keywords:
+class Keywords(Written):
     """List the few terms that a text is about.
 
     Example: "The ferry to the island stops in winter, when the harbour freezes." -> "ferry_island_harbour"
@@ -24,17 +22,7 @@ class Keywords:
     """
 
     word: ClassVar[str] = "keywords"
-    kind: ClassVar[str] = "text"
     metrics: ClassVar[tuple[str, ...]] = ("set_f1", "rougeL")
     best_by: ClassVar[str] = "set_f1"
 
-    prompt: str = ""
-    answer: str = ""
     max_new_tokens: int = 64
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    def prompt_text(self, example: Example) -> str:
-        """What the model reads."""
-        return fill(self.prompt, example.fields)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..records import Example
 from ..spell import spelled
-from .task import check
-from .template import fill
+from .task import Written
 
 
 @spelled
 @dataclass(frozen=True)
-class Summarise:
+class Summarise(Written):
     """Say a long text in a few words.
 
     Example: "#Person1#: The lift is broken again. #Person2#: I'll call the landlord before lunch."
@@ -27,17 +25,7 @@ class Summarise:
     """
 
     word: ClassVar[str] = "summarise"
-    kind: ClassVar[str] = "text"
     metrics: ClassVar[tuple[str, ...]] = ("rouge1", "rouge2", "rougeL", "rougeLsum")
     best_by: ClassVar[str] = "rouge1"
 
-    prompt: str = ""
-    answer: str = ""
     max_new_tokens: int = 96
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    def prompt_text(self, example: Example) -> str:
-        """What the model reads."""
-        return fill(self.prompt, example.fields)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from ..errors import SpellingError
 from ..records import Example
-from .template import columns_of
+from .template import columns_of, fill
 
 
 class Task(Protocol):
@@ -52,3 +53,21 @@ def check(task: Task) -> None:
         raise SpellingError(
             f"{task.word}: max_new_tokens={task.max_new_tokens}.", "1 or more", "leave it out for the default"
         )
+
+
+@dataclass(frozen=True)
+class Written:
+    """The settings of a task whose answers are written; a task of this kind adds its card, its word and its metrics."""
+
+    kind: ClassVar[str] = "text"
+
+    prompt: str = ""
+    answer: str = ""
+    max_new_tokens: int = 128
+
+    def __post_init__(self) -> None:
+        check(self)  # type: ignore[arg-type]
+
+    def prompt_text(self, example: Example) -> str:
+        """What the model reads."""
+        return fill(self.prompt, example.fields)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..records import Example
 from ..spell import spelled
-from .task import check
-from .template import fill
+from .task import Written
 
 
 @spelled
 @dataclass(frozen=True)
-class Translate:
+class Translate(Written):
     """Say the same in another language, or in the language of another time.
 
     Example: "The last bus has gone." -> "末班车已经开走了。"
@@ -25,17 +23,5 @@ class Translate:
     """
 
     word: ClassVar[str] = "translate"
-    kind: ClassVar[str] = "text"
     metrics: ClassVar[tuple[str, ...]] = ("chrf", "bleu")
     best_by: ClassVar[str] = "chrf"
-
-    prompt: str = ""
-    answer: str = ""
-    max_new_tokens: int = 128
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    def prompt_text(self, example: Example) -> str:
-        """What the model reads."""
-        return fill(self.prompt, example.fields)
