@@ -88,14 +88,11 @@ class Bench:
         print(said.rstrip(), file=sys.stderr, flush=True)
 
 
-def measure_ops(options: argparse.Namespace, limit_seconds: float) -> list[Facts] | str | None:
-    """The rows of bench/ops.py, in a process of its own; None where there is no such file."""
-    if not (HERE / "ops.py").exists():
-        return None
-    code = "import json, ops; rows = ops.rows(); print(); print(json.dumps(rows))"
+def measure_ops(options: argparse.Namespace, limit_seconds: float) -> list[Facts] | str:
+    """The rows of bench/ops.py, in a process of its own, or why there are none."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "ops.py", "--json", "--rounds", "5", "--threads", str(options.threads)],
             cwd=HERE,
             env=settings(options.threads, options.device),
             capture_output=True,
@@ -103,8 +100,8 @@ def measure_ops(options: argparse.Namespace, limit_seconds: float) -> list[Facts
             timeout=limit_seconds,
             check=True,
         )
-        return json.loads(done.stdout.splitlines()[-1])
-    except (subprocess.SubprocessError, ValueError, IndexError) as fault:
+        return json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError) as fault:
         return f"bench/ops.py gave no rows: {str(fault)[:200]}"
 
 
