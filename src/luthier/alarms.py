@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from .metrics import direction
 from .metrics.words import CJK, tokens
 from .records import Prediction
 
@@ -49,6 +50,17 @@ def alarms(trial: Mapping[str, Any], losses: Sequence[float], said: Sequence[Pre
     return [*_learning(trial, losses), *_development(trial.get("dev") or ()), *_answers(said, metric)]
 
 
+def prompts(trials: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Trial -> a caveat, where its test prompts are not those of most trials; one that does not tell is passed over."""
+    marks = Counter(t["prompts"] for t in trials if t.get("prompts"))
+    if len(marks) < 2:
+        return {}
+    common = marks.most_common(1)[0][0]
+    others = f"{marks[common]} other trial{'s' if marks[common] > 1 else ''}"
+    said = f"its test prompts differ from those of {others}: part of a difference may come from what was asked"
+    return {t["id"]: said for t in trials if t.get("prompts") not in (None, common)}
+
+
 def _learning(trial: Mapping[str, Any], losses: Sequence[float]) -> Iterator[str]:
     moved = trial.get("update_norm")
     if moved is not None and moved < 1e-8:
@@ -78,8 +90,9 @@ def _development(dev: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             f"over-fitted after epoch {lowest['epoch']:g}: the development loss rose from {lowest['loss']:.3g} to "
             f"{known[-1]['loss']:.3g}"
         )
+    sign = direction(known[-1].get("metric", ""))
     before, last = known[-2]["mean"], known[-1]["mean"]
-    if last == max(d["mean"] for d in known) and last - before > STILL_RISING * abs(last):
+    if sign * last == max(sign * d["mean"] for d in known) and sign * (last - before) > STILL_RISING * abs(last):
         yield (
             f"still improving when the budget ended: {last - before:+.2g} on {known[-1]['metric']} in the last epoch, "
             "so a larger budget may change its rank"

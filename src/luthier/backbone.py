@@ -9,14 +9,14 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from . import pretrained
-from .delta import Part, Site
+from . import pretrained, tokens
+from .delta import Delta, Part, Site
 from .dress import dress
 from .errors import Damaged, Refused, SpellingError, UserError
 from .families import FAMILIES, FUSED, SHORT, Family
@@ -30,7 +30,8 @@ class Backbone:
     """A frozen model that deltas act on.
 
     Args:
-        name: a built-in name, a folder, or a hub id.
+        name: a built-in name, a folder, or a hub id; `NAME + <x> + <y>` gives it new tokens, whose rows every delta
+            trains.
         precision: `auto` (bf16 where the machine computes it fast, else fp32), `fp32`, `bf16`, or linear weights kept
             as `int8` or `nf4` (double quantisation) and computed with what `auto` would choose.
 
@@ -38,8 +39,13 @@ class Backbone:
         model: the language model (seq2seq, causal, or encoder with its masked-word head), eval mode, no gradients.
         kind: `seq2seq`, `causal` or `encoder`.
         parameters: how many weights, tied ones once.
-        fingerprint: sha256 over names, shapes and bytes of all weights.
+        fingerprint: sha256 over names, shapes and bytes of all weights, and the new tokens.
+        taught: ids of the new tokens.
+        caveats: what must be said of the checkpoint.
     """
+
+    taught: tuple[int, ...] = ()
+    caveats: tuple[str, ...] = ()
 
     def __init__(self, name: str, precision: str = "auto") -> None:
         if precision not in PRECISIONS:
@@ -47,7 +53,7 @@ class Backbone:
                 f"Precision {precision!r} is unknown.", ", ".join(PRECISIONS), closest(precision, PRECISIONS)
             )
         self.name = name
-        self.path = pretrained.find(name)
+        self.path, new = pretrained.found(name)
         config = pretrained.open_config(self.path, name)
         self.family = _family(config)
         self.kind = self.family.kind
@@ -55,31 +61,36 @@ class Backbone:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         computed = fast_precision() if self.quantised else self.precision
         dtype = torch.bfloat16 if computed == "bf16" else torch.float32
-        self.model = pretrained.open_model(self.path, config, self.kind, dtype, self.precision)
+        self.model, self.caveats = pretrained.open_model(self.path, config, self.family, dtype, self.precision)
         self.tokenizer = pretrained.open_tokenizer(self.path)
-        self._freeze()
-        self.fingerprint = fingerprint(self.model)
+        self._freeze(new)
+        self.fingerprint = fingerprint(self.model, new)
 
     @classmethod
     def sketch(cls, name: str, precision: str = "auto") -> Backbone:
         """The backbone without its weights: enough to check methods and count parameters, in no memory."""
-        path = pretrained.find(name)
+        path, new = pretrained.found(name)
         config = pretrained.open_config(path, name)
-        self = cls.of(pretrained.sketch_model(config, _family(config).kind), pretrained.open_tokenizer(path), name)
+        model = pretrained.sketch_model(config, _family(config).kind)
+        self = cls.of(model, pretrained.open_tokenizer(path), name, new)
         self.precision = precision if precision in pretrained.QUANTISED else self.precision
         return self
 
     @classmethod
-    def of(cls, model: nn.Module, tokenizer: Any, name: str = "in memory") -> Backbone:
-        """A backbone around a model that already exists (tests, notebooks); it is frozen in place."""
+    def of(cls, model: nn.Module, tokenizer: Any, name: str = "in memory", new: Sequence[str] = ()) -> Backbone:
+        """A backbone around a model that already exists (tests, notebooks); it is frozen in place.
+
+        Args:
+            new: tokens that it and its tokenizer get.
+        """
         self = cls.__new__(cls)
         self.name, self.path, self.model, self.tokenizer = name, name, model, tokenizer
         self.family = _family(model.config)
         self.kind, self.precision = self.family.kind, "bf16" if model.dtype == torch.bfloat16 else "fp32"
         self.device = next(model.parameters()).device
         pretrained.use_interface(model)
-        self._freeze()
-        self.fingerprint = fingerprint(model) if self.device.type != "meta" else "meta"
+        self._freeze(new)
+        self.fingerprint = fingerprint(model, new) if self.device.type != "meta" else "meta"
         return self
 
     @property
@@ -87,7 +98,8 @@ class Backbone:
         """Linear weights are kept in fewer bits: they can be acted on, not trained."""
         return self.precision in pretrained.QUANTISED
 
-    def _freeze(self) -> None:
+    def _freeze(self, new: Sequence[str]) -> None:
+        self.taught = tuple(tokens.add(self.model, self.tokenizer, new)) if new else ()
         dress(self.model.eval().requires_grad_(False))
         if self.device.type == "cuda" and not self.quantised:  # quantised weights are loaded where they stay
             self.model.to(self.device)
@@ -103,9 +115,23 @@ class Backbone:
         Raises:
             Damaged: some method or caller edited the backbone, so nothing measured since can be trusted.
         """
-        now = fingerprint(self.model)
+        now = fingerprint(self.model, self.new_tokens())
         if now != self.fingerprint:
             raise Damaged(f"the weights of backbone {self.name} were changed ({self.fingerprint[:12]} -> {now[:12]})")
+
+    def new_tokens(self) -> list[str]:
+        """The texts of the new tokens."""
+        return self.tokenizer.convert_ids_to_tokens(list(self.taught)) if self.taught else []
+
+    def teach(self, delta: Delta) -> Delta:
+        """The delta, which from now on also trains the rows of the new tokens, where there are any."""
+        if self.taught:
+            tokens.teach(self.model, delta, self.token_sites(), self.taught)
+        return delta
+
+    def token_sites(self) -> list[list[Site]]:
+        """Where tokens are read and scored, grouped by the matrix that they share."""
+        return tokens.sites(self.model, self.embeddings())
 
     # -- where a delta can act ------------------------------------------------------------------------------------
 
@@ -197,7 +223,8 @@ class Backbone:
     def only_at(self, wanted_BS: Tensor) -> Iterator[None]:
         """Inside, the output head sees only the positions where `wanted_BS` is true: logits are (N, V)."""
         head = self.model.get_output_embeddings()
-        handle = head.register_forward_pre_hook(lambda _, args: (args[0][wanted_BS], *args[1:]))
+        # First of all hooks: what acts on the head acts on the rows that it sees.
+        handle = head.register_forward_pre_hook(lambda _, args: (args[0][wanted_BS], *args[1:]), prepend=True)
         try:
             yield
         finally:
@@ -226,9 +253,14 @@ class Backbone:
         finally:
             handle.remove()
 
+    def recomputing(self, wanted: bool) -> AbstractContextManager[None]:
+        """Inside, where wanted, training keeps little of each layer and computes it again (`Budget.recompute`)."""
+        return pretrained.recomputed(self.model) if wanted else nullcontext()
+
     def pooled(self, ids_BS: Tensor, mask_BS: Tensor, **more: Tensor) -> Tensor:
         """The vector a head reads, (B, width): BERT's pooler, the first token, or a decoder's last real token."""
-        body = self.model.base_model(input_ids=ids_BS, attention_mask=mask_BS, **more)
+        plain = {"use_cache": False} if self.kind == "causal" else {}
+        body = self.model.base_model(input_ids=ids_BS, attention_mask=mask_BS, **plain, **more)
         if getattr(body, "pooler_output", None) is not None:
             return body.pooler_output
         if self.kind == "encoder":
@@ -275,7 +307,7 @@ class Backbone:
         """Positions the model can number; None where there is no such limit (T5, BLOOM)."""
         limit = getattr(self.model.config, "max_position_embeddings", None)
         padding = getattr(self.model.base_model, "embeddings", None)
-        if limit and self.model.config.model_type == "roberta" and padding is not None:
+        if limit and self.model.config.model_type in ("roberta", "xlm-roberta") and padding is not None:
             return limit - self.model.config.pad_token_id - 1  # RoBERTa numbers positions from pad_token_id + 1
         return limit or None
 
@@ -302,6 +334,8 @@ class Backbone:
             "parameters": self.parameters,
             "fingerprint": self.fingerprint,
             "device": str(self.device),
+            "new_tokens": self.new_tokens(),
+            "caveats": list(self.caveats),
         }
 
 
@@ -313,9 +347,9 @@ def fast_precision() -> str:
     return "bf16" if fast else "fp32"
 
 
-def fingerprint(model: nn.Module) -> str:
-    """sha256 over names, shapes and bytes of all weights and buffers that are saved."""
-    digest = hashlib.sha256()
+def fingerprint(model: nn.Module, new: Sequence[str] = ()) -> str:
+    """sha256 over names, shapes and bytes of all weights and buffers that are saved, and over the new tokens."""
+    digest = hashlib.sha256("".join(f"{len(text)} {text}" for text in new).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
         flat = tensor.detach().cpu().contiguous().reshape(-1)

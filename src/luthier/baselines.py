@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .metrics import METRICS
+from .metrics import METRICS, direction
 from .metrics.words import CJK
 from .records import Example, Prediction
 from .score import figures, scores, smallest_detectable
@@ -64,6 +64,8 @@ def reference_lines(splits: Splits, task: Any, split: str = "test") -> list[Line
         task: a task with `kind`, `prompt` and `best_by`, as `luthier.tasks` makes it.
     """
     train, rows = splits["train"], splits[split]
+    if task.kind == "read":
+        return []
     if task.kind == "label":
         return [_majority(train, rows), _random(train, rows), _naive_bayes(train, rows, task.prompt)]
     lines = [_lead(splits["dev"], rows, task.prompt, task.best_by), human(rows)]
@@ -90,7 +92,7 @@ def pilot(splits: Splits, task: Any, comparisons: int = 1) -> dict[str, Any] | N
         sentence{en, zh}.
     """
     train, dev = splits["train"], splits["dev"]
-    if len(train) < 2 or not dev or not splits["test"]:
+    if task.kind == "read" or len(train) < 2 or not dev or not splits["test"]:
         return None
     if task.kind == "label":
         lines = [_naive_bayes(half, dev, task.prompt) for half in (train[::2], train[1::2])]
@@ -234,7 +236,7 @@ def _lead(dev: Sequence[Example], rows: Sequence[Example], prompt: str, metric: 
         return [_said(e, choice[2](_input(e, prompt), choice[3])) for e in among]
 
     def quality(choice: tuple[str, str, Cut, int]) -> float:
-        return float(scorer.value(scorer.tally(said(dev, choice)).sum(axis=0)))
+        return direction(metric) * float(scorer.value(scorer.tally(said(dev, choice)).sum(axis=0)))
 
     chosen = max(choices, key=quality)
     unit, unit_zh, _, k = chosen

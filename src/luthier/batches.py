@@ -3,7 +3,7 @@
 Which rows form a batch, and in which order batches come, is a pure function of (seed, step); a resumed trial needs
 no iterator state.
 
-Shapes: B rows, S input positions, T answer positions.
+Shapes: B rows, S input positions, T answer positions, L labels, K masks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -26,6 +27,17 @@ WINDOW = 50
 """Batches whose rows are sorted by length together: little padding, still a new mix every epoch."""
 
 
+class Counted(Protocol):
+    """Rows whose lengths are known: a token plan, or what is left of one."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(rows, 2): input and answer tokens."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Batch:
     """What one forward pass reads.
@@ -37,6 +49,7 @@ class Batch:
         wanted: positions whose next token is a label, (B, S) or (B, T); None for class heads.
         labels_N: the labels at those positions in reading order, or the class numbers.
         tokens: real input and label tokens.
+        pieces_LK: ids of the words that compete at an encoder's masks, -1 behind the shorter ones; else None.
     """
 
     ids_BS: Tensor
@@ -46,6 +59,7 @@ class Batch:
     wanted: Tensor | None
     labels_N: Tensor
     tokens: int
+    pieces_LK: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +134,7 @@ def total_steps(rows: int, budget: Budget) -> int:
     return budget.steps or max(1, round(budget.epochs * steps_per_epoch(rows, budget)))
 
 
-def batch_rows(made: Plan, budget: Budget, seed: int, step: int) -> np.ndarray:
+def batch_rows(made: Counted, budget: Budget, seed: int, step: int) -> np.ndarray:
     """Row numbers of optimiser step `step` (from 0)."""
     per_epoch = steps_per_epoch(len(made), budget)
     return _epoch(_Lengths(made.lengths), budget.batch_size, seed, step // per_epoch)[step % per_epoch]
@@ -152,7 +166,7 @@ def _epoch(lengths: _Lengths, size: int, seed: int, epoch: int) -> list[np.ndarr
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def micro_batches(made: Plan, rows: np.ndarray, most_tokens: int) -> list[np.ndarray]:
+def micro_batches(made: Counted, rows: np.ndarray, most_tokens: int) -> list[np.ndarray]:
     """Cut a batch into passes of at most `most_tokens` padded tokens (a single row may exceed it)."""
     lengths = made.lengths
     ranked = rows[np.lexsort((lengths[rows, 1], lengths[rows, 0]))]
@@ -178,7 +192,8 @@ def collate(made: Plan, rows: Sequence[int] | np.ndarray, layout: Layouts, devic
     if not any(len(a) for a in answers):
         ids, mask = pad(inputs, layout.pad)
         labels = torch.from_numpy(made.classes[np.asarray(rows)].astype(np.int64))
-        return _place(Batch(ids, mask, layout_positions(mask, layouts), None, None, labels, tokens), device)
+        pieces = torch.from_numpy(made.pieces) if made.pieces.size else None
+        return _place(Batch(ids, mask, layout_positions(mask, layouts), None, None, labels, tokens, pieces), device)
     labels = torch.from_numpy(np.concatenate(answers).astype(np.int64))
     if layout.kind == "seq2seq":
         ids, mask = pad(inputs, layout.pad)
@@ -218,11 +233,12 @@ def _place(batch: Batch, device: torch.device | str) -> Batch:
     return Batch(**moved)
 
 
-def chunks(made: Plan, order: Sequence[int], size: int, most_tokens: int) -> Iterator[list[int]]:
+def chunks(made: Counted, order: Sequence[int], size: int, most_tokens: int) -> Iterator[list[int]]:
     """Groups of rows for prediction, in the given order: at most `size` rows and `most_tokens` padded inputs."""
     group: list[int] = []
+    inputs_R = made.lengths[:, 0].tolist()
     for row in order:
-        widest = max(len(made.inputs[r]) for r in [*group, row])
+        widest = max(inputs_R[r] for r in [*group, row])
         if group and (len(group) == size or widest * (len(group) + 1) > most_tokens):
             yield group
             group = []

@@ -60,6 +60,7 @@ def padded(values: Iterable[float], share: float = 0.08) -> tuple[float, float]:
     low, high = min(values), max(values)
     largest = max(abs(low), abs(high))
     spread = high - low if high - low > 1e-6 * largest else largest or 1.0
+    spread = spread if spread > 1e-300 else 1.0  # a share of less is no number any more
     return low - share * spread, high + share * spread
 
 

@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .affine import Affine, Crowd
+
 Rows = slice | Tensor | None
 """Which rows of the batch a delta acts on; None means all."""
 
@@ -61,11 +63,13 @@ class Site:
     features_out: int = 0
     """Of the part, where there is one."""
     part: Part | None = None
+    beside: bool = False
+    """Acts at a module where another site of the same delta may act."""
 
     @property
     def name(self) -> str:
         """Unique: the path, and the role where several sites share a module."""
-        return f"{self.path}:{self.role.rsplit('.', 1)[-1]}" if self.part else self.path
+        return f"{self.path}:{self.role.rsplit('.', 1)[-1]}" if self.part or self.beside else self.path
 
 
 class Actor(nn.Module):
@@ -82,6 +86,10 @@ class Actor(nn.Module):
     def arguments(self, keywords: dict[str, Any], rows: Rows) -> dict[str, Any]:
         """Change the module's keyword arguments (attention modules: a prefix enters here)."""
         return keywords
+
+    def affine(self) -> Affine | None:
+        """What `after` does, where it is a gain, a shift and a low rank: many deltas then share their products."""
+        return None
 
     def shipped(self) -> dict[str, Tensor]:
         """What is needed to answer, which can be less than what is trained (a reparametrised prompt)."""
@@ -118,6 +126,11 @@ class Delta(nn.Module):
         self.prefix_tokens = prefix_tokens
         self.virtual_first = False
         """True puts virtual tokens before an encoder's first token, as `peft` does (imported adapters)."""
+
+    def also(self, site: Site, actor: Actor) -> None:
+        """Let one more actor act, behind those that act at the same module."""
+        self.sites = (*self.sites, site)
+        self.actors.append(actor)
 
     def trained(self) -> dict[str, nn.Parameter]:
         """Every trained tensor by a stable name: what the optimiser sees and a checkpoint holds."""
@@ -167,6 +180,22 @@ class Call:
 
     rows: list[Rows] = field(default_factory=list)
     """Per attached delta, the rows it acts on; may be changed between passes (rows leave a batch)."""
+    owner: Tensor | None = None
+    """The same said by rows, (B,): the number of each row's delta. Says that nothing is trained meanwhile."""
+
+    def belong(self, owner_B: Tensor) -> None:
+        """Row b of the next passes, which only answer, is that of delta `owner_B[b]`."""
+        if self.owner is not None and torch.equal(self.owner, owner_B):
+            return
+        self.owner = owner_B if len(self.rows) > 1 else None
+        self.rows = [_neighbours((owner_B == number).nonzero().flatten()) for number in range(len(self.rows))]
+
+
+def _neighbours(found: Tensor) -> Rows:
+    """Rows side by side as a slice, which is no copy."""
+    if len(found) and int(found[-1]) - int(found[0]) + 1 == len(found):
+        return slice(int(found[0]), int(found[-1]) + 1)
+    return found
 
 
 @contextmanager
@@ -206,6 +235,7 @@ def _hook(module: nn.Module, seats: list[Seat], call: Call) -> list[Any]:
     """The forward hooks of one module: as few as its actors need."""
     first, last, arguments = (_overriding(seats, name) for name in ("before", "after", "arguments"))
     inputs: list[Tensor] = []
+    crowd: list[Together] = []
 
     def enter(_: nn.Module, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if last:
@@ -222,7 +252,13 @@ def _hook(module: nn.Module, seats: list[Seat], call: Call) -> list[Any]:
         x, y = inputs.pop(), output[0] if isinstance(output, tuple) else output
         # Without gradients a module's fresh output is read by nobody before this hook returns.
         own = not torch.is_grad_enabled() and y.data_ptr() != x.data_ptr()
-        y = _changed(call, last, y, lambda actors, rows, y: _after(actors, x if rows is None else x[rows], y), own=own)
+        alone = last
+        if call.owner is not None and y.shape[1] == 1:  # of longer rows, each delta's own slice is less work
+            if not crowd:
+                crowd.append(_together(last, len(call.rows)))
+            alone = crowd[0].others
+            y = crowd[0].change(x, y, call.owner)
+        y = _changed(call, alone, y, lambda actors, rows, y: _after(actors, x if rows is None else x[rows], y), own=own)
         return (y, *output[1:]) if isinstance(output, tuple) else y
 
     handles = [module.register_forward_pre_hook(enter, with_kwargs=True)]
@@ -233,6 +269,33 @@ def _hook(module: nn.Module, seats: list[Seat], call: Call) -> list[Any]:
 
 Actors = list[tuple[Part | None, Actor]]
 """What one delta does at one module."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """What several deltas do at one module: at once what can be said at once, the others one by one."""
+
+    crowds: Mapping[Part | None, Crowd]
+    others: dict[int, Actors]
+
+    def change(self, x: Tensor, y: Tensor, owner_B: Tensor) -> Tensor:
+        for part, crowd in self.crowds.items():
+            y = crowd(x, y, owner_B) if part is None else part.write(y, crowd(x, part.read(y), owner_B))
+        return y
+
+
+@torch.no_grad()
+def _together(acting: dict[int, Actors], deltas: int) -> Together:
+    changes: dict[Part | None, dict[int, Affine]] = {}
+    others: dict[int, Actors] = {}
+    for number, actors in acting.items():
+        found = {part: actor.affine() for part, actor in actors}
+        if None in found.values() or len(found) < len(actors):
+            others[number] = actors
+            continue
+        for part, change in found.items():
+            changes.setdefault(part, {})[number] = change
+    return Together({part: Crowd(found, deltas) for part, found in changes.items()}, others)
 
 
 def _overriding(seats: list[Seat], method: str) -> dict[int, Actors]:

@@ -7,19 +7,20 @@ than another.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import numpy as arrays
 
-from . import files
+from . import files, slots
 from .backbone import Backbone
 from .errors import DataError, Refused
 from .records import Budget, Example, dumps
 from .tasks import Chat
+from .tasks.template import SLOT, columns_of
 
 LABEL = -1
 """`answer` of a row whose answer is a class: the class number stands in `classes`."""
@@ -33,6 +34,8 @@ class Plan:
         inputs: token ids per row; answers: answer ids with their end token per row (empty for class heads).
         classes: class number per row, or -1.
         cut_inputs, cut_answers: rows that lost tokens to a limit.
+        owners: the example of each row, where a document is read in several; empty: row i is example i.
+        pieces: (labels, slots) ids of the words that compete at an encoder's masks, -1 behind the shorter ones.
     """
 
     inputs: tuple[np.ndarray, ...]
@@ -40,14 +43,29 @@ class Plan:
     classes: np.ndarray
     cut_inputs: int = 0
     cut_answers: int = 0
+    owners: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    pieces: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     @property
+    def owner(self) -> np.ndarray:
+        """The number of each row's example."""
+        return self.owners if len(self.owners) else np.arange(len(self.inputs), dtype=np.int32)
+
+    @property
     def lengths(self) -> np.ndarray:
         """(rows, 2): input and answer tokens."""
         return np.array([[len(i), len(a)] for i, a in zip(self.inputs, self.answers)], dtype=np.int64).reshape(-1, 2)
+
+    @property
+    def mark(self) -> str:
+        """Fingerprint of the inputs: two plans with the same one ask the same."""
+        digest = hashlib.sha256()
+        for ids in self.inputs:
+            digest.update(f"{len(ids)};".encode() + ids.astype(np.int32).tobytes())
+        return digest.hexdigest()[:16]
 
 
 def plan(
@@ -62,9 +80,19 @@ def plan(
         DataError: not one row has room for its template.
     """
     tokenizer = backbone.tokenizer
+    if task.kind == "read":
+        return _plan_documents(backbone, task, examples, window_limit(backbone, budget), budget.max_answer_tokens)
     limit = input_limit(backbone, budget, 1 + len(shots))
     if task.kind == "label" and uses_head(backbone, task):
         return _plan_classes(backbone, task, examples, limit)
+    if uses_slots(backbone, task):
+        return _plan_slots(backbone, task, examples, limit, shots)
+    if task.kind == "label" and columns_of(task.prompt.partition(SLOT)[2]):
+        raise Refused(
+            f"{backbone.name} writes words behind a text, and in {task.prompt!r} a column stands behind the slot.",
+            f"{SLOT} behind all columns, or an encoder",
+            "move it to the end",
+        )
     if isinstance(task, Chat) and backbone.tokenizer.chat_template:
         return _plan_chats(backbone, task, examples, budget, shots)
     lead = "".join(f"{task.prompt_text(s)}{_answer(task, s.references[0])}\n\n" for s in shots)
@@ -90,13 +118,12 @@ def uses_head(backbone: Backbone, task: Any) -> bool:
     """Classes are read from a trained head on encoders, from label words elsewhere, unless the task says."""
     if task.kind != "label":
         return False
-    if task.head is None:
-        return backbone.kind == "encoder"
-    if task.head is False and backbone.kind == "encoder":
-        raise Refused(
-            f"{backbone.name} is an encoder and does not write label words.", "a class head", "leave head=False out"
-        )
-    return task.head
+    return backbone.kind == "encoder" if task.head is None else task.head
+
+
+def uses_slots(backbone: Backbone, task: Any) -> bool:
+    """Label words stand at an encoder's masks."""
+    return task.kind == "label" and backbone.kind == "encoder" and not uses_head(backbone, task)
 
 
 def input_limit(backbone: Backbone, budget: Budget, texts: int = 1) -> int:
@@ -118,6 +145,12 @@ def input_limit(backbone: Backbone, budget: Budget, texts: int = 1) -> int:
     return min(wanted, room)
 
 
+def window_limit(backbone: Backbone, budget: Budget) -> int:
+    """Tokens of a window of plain text; an eighth of the positions stays free for what methods learn in front."""
+    limit = backbone.position_limit()
+    return budget.max_input_tokens if limit is None else min(budget.max_input_tokens, limit - limit // 8)
+
+
 def word_of(task: Any, label: str) -> str:
     """How a language model says a label."""
     return dict(zip(task.labels, task.words or task.labels))[label]
@@ -135,7 +168,8 @@ def answer_ids(backbone: Backbone, text: str) -> list[int]:
 
 def keep(folder: Path, made: Plan) -> None:
     """Write a plan."""
-    flat = {"classes": made.classes, "cut": np.array([made.cut_inputs, made.cut_answers])}
+    cut = np.array([made.cut_inputs, made.cut_answers])
+    flat = {"classes": made.classes, "cut": cut, "owners": made.owners, "pieces": made.pieces}
     for name, rows in (("inputs", made.inputs), ("answers", made.answers)):
         flat[name] = np.concatenate([*rows, np.zeros(0, np.int32)]).astype(np.int32)
         flat[f"{name}_ends"] = np.cumsum([len(r) for r in rows], dtype=np.int64)
@@ -146,7 +180,8 @@ def kept(path: Path) -> Plan:
     """Read a plan."""
     flat = arrays.load(path.read_bytes())
     rows = {n: tuple(np.split(flat[n], flat[f"{n}_ends"][:-1])) for n in ("inputs", "answers")}
-    return Plan(rows["inputs"], rows["answers"], flat["classes"], *(int(c) for c in flat["cut"]))
+    more = {name: flat[name] for name in ("owners", "pieces") if name in flat}  # plans of older studies have none
+    return Plan(rows["inputs"], rows["answers"], flat["classes"], *(int(c) for c in flat["cut"]), **more)
 
 
 def key(
@@ -157,7 +192,7 @@ def key(
     facts = [
         repr(task),
         backbone.kind,
-        input_limit(backbone, budget),
+        window_limit(backbone, budget) if task.kind == "read" else input_limit(backbone, budget),
         budget.max_answer_tokens,
         list(examples),
         list(shots),
@@ -221,6 +256,52 @@ def _plan_chats(
     return Plan(tuple(inputs), tuple(answers), np.full(len(examples), LABEL, np.int32), cut, cut_answers)
 
 
+def _plan_documents(backbone: Backbone, task: Any, examples: Sequence[Example], limit: int, most: int) -> Plan:
+    """Every token of every document as a label, once: a row is a window of one document and what stands before it.
+
+    Args:
+        limit: tokens of a row; most: tokens that an encoder-decoder writes of them.
+    """
+    if backbone.kind == "encoder":
+        raise Refused(
+            f"{backbone.name} is an encoder: it sees both sides of a word, so no text has a likelihood under it.",
+            "causal models and encoder-decoders",
+            "choose another backbone for --task read",
+        )
+    words = backbone.tokenizer
+    documents = words([task.prompt_text(e) for e in examples], add_special_tokens=False, verbose=False)["input_ids"]
+    inputs, answers, owners = [], [], []
+    for number, ids in enumerate(documents):
+        for before, window in windows(backbone, [*ids, words.eos_token_id], (limit, most, task.overlap)):
+            inputs.append(np.array(before, np.int32))
+            answers.append(np.array(window, np.int32))
+            owners.append(number)
+    return Plan(tuple(inputs), tuple(answers), np.full(len(inputs), LABEL, np.int32), owners=np.array(owners, np.int32))
+
+
+def windows(backbone: Backbone, ids: list[int], sizes: tuple[int, int, int]) -> Iterator[tuple[list[int], list[int]]]:
+    """(what is read, what is predicted behind it): together the whole of `ids`, each token predicted once.
+
+    Args:
+        sizes: tokens of a row, tokens that an encoder-decoder writes of them, and of overlap between two windows.
+    """
+    limit, most, overlap = sizes
+    words = backbone.tokenizer
+    if backbone.kind == "seq2seq":
+        ends = words("", verbose=False)["input_ids"] or [words.eos_token_id]
+        size = -(-len(ids) // max(2, -(-len(ids) // most)))
+        for start in range(0, len(ids), size):
+            yield [*ends[:-1], *ids[max(0, start - limit + len(ends)) : start], ends[-1]], ids[start : start + size]
+        return
+    first = words.eos_token_id if words.bos_token_id is None else words.bos_token_id
+    overlap, start = min(overlap, limit // 2), 0
+    while start < len(ids):
+        before = ids[max(0, start - overlap) : start] or [first]
+        window = ids[start : start + limit - len(before) + 1]  # the last of them is predicted and not read
+        yield before, window
+        start += len(window)
+
+
 def _plan_classes(backbone: Backbone, task: Any, examples: Sequence[Example], limit: int) -> Plan:
     segments = [task.segment_texts(e) for e in examples]
     first, second = [s[0] for s in segments], [s[1] for s in segments] if len(segments[0]) > 1 else None
@@ -238,9 +319,22 @@ def _plan_classes(backbone: Backbone, task: Any, examples: Sequence[Example], li
     )
 
 
+def _plan_slots(
+    backbone: Backbone, task: Any, examples: Sequence[Example], limit: int, shots: Sequence[Example]
+) -> Plan:
+    pieces, shown = slots.pieces(backbone, task), ""
+    for s in shots:
+        before, behind = task.around(s)
+        shown += f"{before}{word_of(task, s.references[0])}{behind}\n\n"
+    made = [slots.row(backbone, task, e, (shown, pieces.shape[1], limit)) for e in examples]
+    classes = np.array([task.labels.index(e.references[0]) for e in examples], np.int32)
+    inputs, empty = tuple(np.array(ids, np.int32) for ids, _ in made), np.zeros(0, np.int32)
+    return Plan(inputs, (empty,) * len(made), classes, sum(cut for _, cut in made), pieces=pieces)
+
+
 def _tail(backbone: Backbone, task: Any) -> list[int]:
     """Ids of what the template says behind its last column, and the tokenizer's own end."""
-    behind = task.prompt.rsplit("}", 1)[-1]
+    behind = task.prompt.partition(SLOT)[0].rsplit("}", 1)[-1]
     inner = backbone.tokenizer(behind, add_special_tokens=False, verbose=False)["input_ids"] if behind else []
     plain = backbone.tokenizer("", verbose=False)["input_ids"]
     ends = [i for i in plain if i == backbone.tokenizer.eos_token_id] if backbone.kind == "seq2seq" else []

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 ABSENT = "—"
-UNBOUNDED = frozenset({"perplexity"})
-"""Metrics that are no fractions and are shown as they are."""
+UNBOUNDED = {"perplexity": 1, "bits_per_byte": 3}
+"""Metrics that are no fractions and are shown as they are, and with how many digits."""
 
 
 def known(value: Any) -> bool:
@@ -20,14 +20,19 @@ def points(metric: str, value: Any) -> str:
     """A fraction as points out of 100, `42.1`; an unbounded metric as itself. The minus is a real one."""
     if not known(value):
         return ABSENT
-    shown = value if metric in UNBOUNDED else 100 * value
-    return f"{shown:.1f}".replace("-0.0", "0.0").replace("-", "−")
+    text = f"{value:.{UNBOUNDED[metric]}f}" if metric in UNBOUNDED else f"{100 * value:.1f}"
+    return (text if float(text) else text.removeprefix("-")).replace("-", "−")
 
 
 def signed(metric: str, value: Any) -> str:
     """A difference with its sign, `+2.1`."""
     text = points(metric, value)
-    return text if text in (ABSENT, "0.0") or text.startswith("−") else f"+{text}"
+    return text if text == ABSENT or text.startswith("−") or not float(text) else f"+{text}"
+
+
+def margin(metric: str, value: Any) -> str:
+    """What counts as no difference: `1.0` points of a fraction, `1 %` of the figure itself where it has no bound."""
+    return share(value, 1) if metric in UNBOUNDED else points(metric, value)
 
 
 def interval(metric: str, low: Any, high: Any) -> str:

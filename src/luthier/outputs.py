@@ -16,6 +16,7 @@ from .data import read
 from .data.table import Row, listed
 from .errors import DataError, UserError
 from .machine import environment
+from .metrics import direction
 from .records import Example, Prediction, to_json
 from .score import MARGIN, chosen, figures, resolution, scores, verdicts
 from .spell import closest
@@ -60,7 +61,7 @@ def score_file(
         caveats += alarms({}, (), predictions, words[0])
         measured = figures(scores(predictions, words))
         trials.append({"id": name, "method": name, "status": "done", "metrics": measured, "caveats": caveats})
-    best = max(trials, key=lambda t: t["metrics"][words[0]]["mean"])["id"]
+    best = max(trials, key=lambda t: direction(words[0]) * t["metrics"][words[0]]["mean"])["id"]
     groups = len({p.group for p in next(iter(said.values()))})
     study = {
         "name": Path(path).name,

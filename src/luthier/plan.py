@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,11 @@ from . import calibrate, predict, probe
 from .backbone import Backbone
 from .batches import batch_rows, chunks, micro_batches, steps_per_epoch, total_steps
 from .costs import Cost, Decode, Passes, Widths
-from .encode import Plan, plan, plan_on_disk, uses_head
+from .encode import plan, plan_on_disk, uses_head, uses_slots
 from .errors import UserError
 from .methods import METHODS
 from .records import Budget, Example
-from .search import DEV_ROWS, KEPT, rungs
+from .search import DEV_ROWS, schedule
 from .spell import parse
 from .trial import demonstrations
 
@@ -45,11 +44,10 @@ SCORING = 0.001
 
 
 class Sizes:
-    """The lengths of a token plan, made once: a plan counts them anew each time it is asked."""
+    """The lengths of a token plan, (rows, 2), made once: a plan counts them anew each time it is asked."""
 
-    def __init__(self, made: Plan) -> None:
-        self.lengths = made.lengths
-        self.inputs = [range(n) for n in self.lengths[:, 0]]
+    def __init__(self, lengths: np.ndarray) -> None:
+        self.lengths = lengths
         self.classes = not self.lengths[:, 1].any()
         self._epochs: dict[tuple[int, int], Passes] = {}
 
@@ -61,7 +59,7 @@ class Sizes:
         if rows >= len(self):
             return self
         drawn = np.random.default_rng(0).permutation(len(self))[:rows]
-        return Sizes(SimpleNamespace(lengths=self.lengths[drawn]))  # type: ignore[arg-type]
+        return Sizes(self.lengths[drawn])
 
     def epoch(self, budget: Budget) -> Passes:
         """The training passes of the first epoch; the others are drawn from the same rows."""
@@ -69,8 +67,8 @@ class Sizes:
         if kind not in self._epochs:
             groups: list[Any] = []
             for step in range(steps_per_epoch(len(self), budget)):
-                batch = batch_rows(self, budget, 0, step)  # type: ignore[arg-type]
-                groups += micro_batches(self, batch, budget.batch_tokens)  # type: ignore[arg-type]
+                batch = batch_rows(self, budget, 0, step)
+                groups += micro_batches(self, batch, budget.batch_tokens)
             self._epochs[kind] = self.passes(groups)
         return self._epochs[kind]
 
@@ -126,21 +124,24 @@ class Asked:
 
     @property
     def classes(self) -> int:
-        """Classes of the head that the deltas carry; 0 where they carry none."""
-        return len(self.task.labels) if uses_head(self.backbone, self.task) else 0
+        """Classes that one pass tells apart, by a head or at an encoder's masks; 0 where answers are written."""
+        chosen = uses_head(self.backbone, self.task) or uses_slots(self.backbone, self.task)
+        return len(self.task.labels) if chosen else 0
 
     def work(self) -> Work:
         """Tokenise the splits and keep their lengths."""
         task, budget = self.task, self.budget
         tokenised = partial(plan_on_disk, self.tokens) if self.tokens else plan
         read = {**self.splits, "dev": self.splits["dev"][: budget.dev_rows]}
-        sizes = {name: Sizes(tokenised(self.backbone, task, read[name], budget)) for name in ("train", "dev", "test")}
+        sizes = {
+            name: Sizes(tokenised(self.backbone, task, read[name], budget).lengths) for name in ("train", "dev", "test")
+        }
         shots = {}
         for word in self.methods.values():
             method = parse(word, METHODS)
             if method.shots and word not in shots:
                 shown = demonstrations(method, task, self.splits["train"], seed=0)
-                shots[word] = Sizes(tokenised(self.backbone, task, self.splits["test"], budget, shown))
+                shots[word] = Sizes(tokenised(self.backbone, task, self.splits["test"], budget, shown).lengths)
         text = task.kind != "label"
         limit = min(task.max_new_tokens, budget.max_answer_tokens) if text else 0
         return Work(**sizes, shots=shots, limit=limit, labels=0 if text else len(task.labels))
@@ -229,13 +230,12 @@ class Planner:
 
 
 def probed(method: Any, backbone: Backbone, steps: int, budget: Budget) -> tuple[int, int]:
-    """Probes of the search for a learning rate, and their steps."""
-    rates = method.candidates(backbone)
-    if not budget.search or len(rates) < 2:
+    """Probes of the search for a learning rate and a structure, and their steps."""
+    rates, forms = method.candidates(backbone), method.forms()
+    if not budget.search or len(rates) == len(forms) == 1:
         return 0, 0
-    lengths = rungs(steps, len(rates), budget.search)
-    counts = (len(rates), KEPT)[: len(lengths)]
-    return sum(counts), sum(n * length for n, length in zip(counts, lengths))
+    rounds = schedule(steps, len(rates), len(forms), budget.search)
+    return sum(count for count, _ in rounds), sum(count * length for count, length in rounds)
 
 
 def evaluations(steps: int, epoch: int, budget: Budget) -> int:
@@ -255,8 +255,11 @@ class Answering:
 
     def whole(self, sizes: Sizes, tuned: bool) -> tuple[float, float]:
         """Seconds and peak bytes of answering every row."""
+        if not self.work.limit and not self.work.labels:  # a text that is read is all label
+            passes = sizes.passes(micro_batches(sizes, np.arange(len(sizes)), self.budget.batch_tokens))
+            return float(self.infer.seconds(passes).sum()), float(self.infer.bytes(passes).max())
         order = sorted(range(len(sizes)), key=lambda r: -int(sizes.lengths[r, 0]))
-        groups = list(chunks(sizes, order, predict.ROWS, predict.TOKENS))  # type: ignore[arg-type]
+        groups = list(chunks(sizes, order, predict.ROWS, predict.TOKENS))
         if self.work.labels and not sizes.classes:
             return self._words(sizes, groups)
         passes = sizes.passes(groups, answers=False)
@@ -288,14 +291,14 @@ class Answering:
         """Seconds to take the development loss of so many rows."""
         dev = self.work.dev
         first = np.arange(min(rows, len(dev)))
-        passes = dev.passes(micro_batches(dev, first, self.budget.batch_tokens))  # type: ignore[arg-type]
+        passes = dev.passes(micro_batches(dev, first, self.budget.batch_tokens))
         return float(self.infer.seconds(passes).sum())
 
     def evaluation(self) -> tuple[float, float]:
         """Seconds and peak bytes of one development evaluation."""
         dev = self.work.dev
         seconds, peak = self.whole(dev, tuned=True)
-        passes = dev.passes(micro_batches(dev, np.arange(len(dev)), self.budget.batch_tokens))  # type: ignore[arg-type]
+        passes = dev.passes(micro_batches(dev, np.arange(len(dev)), self.budget.batch_tokens))
         seconds += self.loss_seconds(len(dev)) + SCORING * len(dev)
         return seconds, max(peak, float(self.infer.bytes(passes).max()))
 

@@ -25,12 +25,15 @@ from .delta import Call, Delta, attach
 from .encode import Plan, answer_ids, uses_head, word_of
 from .flow import start
 from .records import Budget, Example, Prediction
-from .train import class_logits, label_logits
+from .slots import pieces
+from .train import class_logits, label_logits, slot_scores
 
 ROWS = 64
 """Rows decoded together: enough to amortise reading the weights, few enough for their keys and values."""
 TOKENS = 12_288
 """Padded input tokens encoded together: bounds the attention scores of long inputs."""
+LOGITS = 1 << 25
+"""Logits at hand where every token of a text has its own: 128 MB in fp32."""
 LEAVE = 8
 """Ended rows leave when they are more than one in `LEAVE`: selecting rows copies the keys and values of the rest."""
 
@@ -52,6 +55,9 @@ def predict(
     backbone: Backbone, delta: Delta, task: Any, examples: Sequence[Example], made: Plan, decoding: Decoding
 ) -> Iterator[Prediction]:
     """One `Prediction` per example, in the order of the work (long inputs first), not of the examples."""
+    if task.kind == "read":
+        yield from _read(backbone, delta, examples, made)
+        return
     order = sorted(range(len(made)), key=lambda r: -len(made.inputs[r]))
     by_class = task.kind == "label"
     with torch.inference_mode(), attach(backbone.model, delta) as call:
@@ -65,6 +71,43 @@ def predict(
             for row, (text, tokens, shares) in zip(rows, said):
                 e = examples[row]
                 yield Prediction(e.id, e.group, text, e.references, tokens, round(each, 3), shares)
+
+
+def told(made: Plan, said: Sequence[Prediction]) -> list[str]:
+    """What a reader must know of answers to all rows of a plan, in the plan's order."""
+    if any(p.nats is not None for p in said):
+        split = int((np.bincount(made.owner) > 1).sum())
+        return [f"{split} of {len(said)} documents were read in windows, {len(made)} rows in all"] if split else []
+    found, empty = [], sum(not p.prediction for p in said)
+    if empty:
+        found.append(f"{empty} of {len(said)} answers are empty")
+    if len({p.prediction for p in said}) == 1 and len(said) > 1:
+        found.append("degenerate: the same answer for every test row")
+    return found
+
+
+def _read(backbone: Backbone, delta: Delta, examples: Sequence[Example], made: Plan) -> Iterator[Prediction]:
+    """How likely every document is; the end token, which belongs to no text, is not counted beside other tokens."""
+    layout, owner = Layout.of(backbone, delta), made.owner
+    lengths = made.lengths[:, 1] - np.append(owner[1:] != owner[:-1], True)
+    lengths[(np.bincount(owner, lengths) == 0)[owner]] = 1
+    most = max(256, LOGITS // len(backbone.tokenizer))
+    with torch.inference_mode(), attach(backbone.model, delta):
+        for first in range(0, len(examples), ROWS):
+            started, held = time.perf_counter(), examples[first : first + ROWS]
+            rows = np.flatnonzero((owner >= first) & (owner < first + ROWS))
+            nats, tokens = np.zeros(len(held)), np.zeros(len(held), np.int64)
+            for part in micro_batches(made, rows, most):
+                batch = collate(made, part, layout, backbone.device)
+                likely_N = (
+                    label_logits(backbone, batch).float().log_softmax(-1).gather(1, batch.labels_N[:, None])[:, 0]
+                )
+                for row, likely in zip(part, np.split(likely_N.cpu().numpy(), np.cumsum(made.lengths[part, 1])[:-1])):
+                    nats[owner[row] - first] -= likely[: lengths[row]].sum(dtype=np.float64)
+                    tokens[owner[row] - first] += lengths[row]
+            each = round((time.perf_counter() - started) * 1000 / len(held), 3)
+            for e, said, length in zip(held, nats.tolist(), tokens.tolist()):
+                yield Prediction(e.id, e.group, "", e.references, length, each, nats=said)
 
 
 def _texts(
@@ -177,7 +220,10 @@ def _classes(
 
 
 def word_scores(backbone: Backbone, delta: Delta, task: Any, made: Plan, rows: Sequence[int]) -> Tensor:
-    """Log-probability of every label's words after every row's prompt, (B, L)."""
+    """Log-probability of every label's words after every row's prompt, or at an encoder's masks, (B, L)."""
+    if backbone.kind == "encoder":
+        batch = collate(made, rows, Layout.of(backbone, delta), backbone.device)
+        return slot_scores(backbone, batch, torch.from_numpy(pieces(backbone, task)).to(backbone.device))
     words = [np.array(answer_ids(backbone, word_of(task, label)), np.int32) for label in task.labels]
     inputs = tuple(made.inputs[r] for r in rows for _ in words)
     answers = tuple(w for _ in rows for w in words)

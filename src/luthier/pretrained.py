@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,16 @@ from typing import Any
 import torch
 import transformers
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.bitsandbytes import dequantize_bnb_weight
 from transformers.masking_utils import eager_mask
+from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.models.auto.modeling_auto import MODEL_FOR_PRETRAINING_MAPPING_NAMES
 
 from . import bases
-from .errors import UserError
+from .errors import Refused, UserError
+from .families import Family
 from .ops.attention import attention
 from .spell import closest
 
@@ -39,8 +44,17 @@ def _mask(*args: Any, **keywords: Any) -> Tensor:
 
 
 transformers.utils.logging.disable_progress_bar()  # our own bars are on the same stream
+logging.getLogger("transformers.modeling_utils").addFilter(  # what it finds missing is our error or caveat
+    lambda record: record.levelno > logging.WARNING
+)
 AttentionInterface.register(INTERFACE, attention)
 AttentionMaskInterface.register(INTERFACE, _mask)
+
+
+def found(name: str) -> tuple[str, list[str]]:
+    """`NAME + <x> + <y>` -> the path of NAME, and the new tokens."""
+    plain, *new = [part.strip() for part in name.split(" + ")]
+    return find(plain), new
 
 
 def find(name: str) -> str:
@@ -155,9 +169,17 @@ def is_quantised(module: nn.Module) -> bool:
     return getattr(getattr(module, "weight", None), "dtype", None) in (torch.int8, torch.uint8)
 
 
-def open_model(path: str, config: Any, kind: str, dtype: torch.dtype, precision: str) -> nn.Module:
+def open_model(
+    path: str, config: Any, family: Family, dtype: torch.dtype, precision: str
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The weights of a checkpoint in their architecture, and what must be said of them.
+
+    Raises:
+        UserError: a tensor is missing or has another shape, or one of a block that config.json does not have is left
+            over. Nothing is ever filled with random numbers, except what is not read (an encoder's word head).
+    """
     try:
-        model, report = loader_of(kind, config.model_type).from_pretrained(
+        model, report = loader_of(family.kind, config.model_type).from_pretrained(
             path,
             config=config,
             dtype=dtype,
@@ -167,22 +189,76 @@ def open_model(path: str, config: Any, kind: str, dtype: torch.dtype, precision:
             attn_implementation=INTERFACE,
             output_loading_info=True,
         )
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RuntimeError) as fault:
         raise UserError(
-            f"The weights of {path} cannot be loaded: {str(fault).splitlines()[0]}",
-            "safetensors weights",
+            f"The weights of {path} cannot be loaded: {str(fault).strip().splitlines()[0]}",
+            "safetensors weights in the shapes that config.json says",
             f"if they are pickled, run: luthier convert {path}",
         ) from fault
-    body = [k for k in report["missing_keys"] if not k.startswith(("cls.", "lm_head.")) and "pooler" not in k]
-    if body:
+    told = _told(path, family, report)
+    missing = report["missing_keys"]
+    if any("pooler" in k for k in missing):
+        model.base_model.pooler = None  # a random pooler is no part of a pretrained model; the head brings its own
+    if any("pooler" not in k and SENTENCE_PAIRS not in k for k in missing):
+        model.get_output_embeddings().register_forward_pre_hook(_no_word_head)
+    return model, told
+
+
+SENTENCE_PAIRS = "seq_relationship"
+"""BERT's head for its second pretraining task, which nobody reads here."""
+
+
+def _no_word_head(head: nn.Module, _: Any) -> None:
+    raise Refused(
+        f"The checkpoint holds no weights of its masked-word head ({type(head).__name__}): it cannot read label words.",
+        "a class head, or a checkpoint with its pretraining head",
+        "leave head=False out, and zero_shot and few_shot",
+    )
+
+
+def _told(path: str, family: Family, report: Mapping[str, Any]) -> tuple[str, ...]:
+    """Caveats about tensors that were missing or left over.
+
+    Raises:
+        UserError: the model would not be the one that was pretrained.
+    """
+    missing, over = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
+    unread = [k for k in missing if family.kind == "encoder" and ("pooler" in k or not _of_body(k, family))]
+    lost = [k for k in missing if k not in unread]
+    if lost:
         raise UserError(
-            f"{path} lacks {len(body)} tensors of its own architecture, first {body[0]}.",
+            f"{path} lacks {len(lost)} tensors of its own architecture, first {lost[0]}.",
             "a whole checkpoint",
             "download it again",
         )
-    if any("pooler" in k for k in report["missing_keys"]):
-        model.base_model.pooler = None  # a random pooler is no part of a pretrained model; the head brings its own
-    return model
+    blocks = [k for k in over if _of_block(k, family)]
+    if blocks:
+        raise UserError(
+            f"{path} holds {len(blocks)} tensors of blocks that its config.json does not have, first {blocks[0]}.",
+            "a config.json that was saved with these weights",
+            "check the number of layers in config.json",
+        )
+    told = []
+    if unread:
+        told.append(f"{len(unread)} tensors of heads are not in the checkpoint and are not read, first {unread[0]}")
+    if over:
+        told.append(f"{len(over)} tensors of the checkpoint have no place in the model and are unused, first {over[0]}")
+    return tuple(told)
+
+
+def _of_body(name: str, family: Family) -> bool:
+    """A tensor of what every task reads: blocks, norms, embeddings."""
+    roots = {path.split(".", 1)[0] for path in family.embeddings.values()}
+    return name.split(".", 1)[0] in roots
+
+
+def _of_block(name: str, family: Family) -> bool:
+    """A weight of a block's projection, with or without the body's own prefix."""
+    for path in (path for paths in family.roles.values() for path in paths):
+        root, rest = re.escape(path).replace(r"\*", r"\d+").split(r"\.", 1)
+        if re.fullmatch(rf"({root}\.)?{rest}\.(weight|bias)", name):
+            return True
+    return False
 
 
 def sketch_model(config: Any, kind: str) -> nn.Module:
@@ -209,3 +285,26 @@ def use_interface(model: nn.Module) -> None:
     for module in model.modules():
         if hasattr(module, "config") and hasattr(module.config, "_attn_implementation"):
             module.config._attn_implementation = INTERFACE
+
+
+@contextmanager
+def recomputed(model: nn.Module) -> Iterator[None]:
+    """Inside, a pass in training mode keeps what enters each layer and computes the layer again for its gradient, with
+    the same dropout masks.
+
+    Source: Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost", arXiv:1604.06174, §4.
+    """
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    for layer in layers:
+        layer.gradient_checkpointing, layer._gradient_checkpointing_func = True, _computed_again
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.gradient_checkpointing, layer._gradient_checkpointing_func
+
+
+def _computed_again(layer: Callable[..., Any], *inputs: Any) -> Any:
+    # To its end, although less would do: whoever entered a module must see it leave.
+    with set_checkpoint_early_stop(False):
+        return checkpoint(layer, *inputs, use_reentrant=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .backbone import Backbone
 from .batches import Layout, collate
-from .encode import plan, uses_head
+from .encode import plan
 from .records import Budget, Example
 from .tasks import Task
 
@@ -31,14 +31,15 @@ def preview(backbone: Backbone, task: Task, examples: Sequence[Example], budget:
     layout = Layout(backbone.kind, backbone.tokenizer.pad_token_id, start)
     rows = []
     for i, example in enumerate(examples):
-        labels = [] if uses_head(backbone, task) else collate(made, [i], layout).labels_N.tolist()
+        row = made.owner.tolist().index(i)  # of a document that is read in several, the first
+        labels = [] if not len(made.answers[row]) else collate(made, [row], layout).labels_N.tolist()
         rows.append(
             {
                 "id": example.id,
                 "prompt": task.prompt_text(example),
-                "input": _tokens(backbone, made.inputs[i].tolist(), loss=False),
+                "input": _tokens(backbone, made.inputs[row].tolist(), loss=False),
                 "answer": _tokens(backbone, labels, loss=True),
-                "cut": len(whole.inputs[i]) - len(made.inputs[i]),
+                "cut": 0 if task.kind == "read" else len(whole.inputs[i]) - len(made.inputs[i]),
                 "label": example.references[0] if task.kind == "label" else None,
             }
         )

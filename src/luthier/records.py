@@ -43,11 +43,13 @@ class Prediction:
     prediction: str
     references: tuple[str, ...]
     tokens: int
-    """Generated tokens, the end token included; 0 where a label was chosen."""
+    """Generated tokens, the end token included; 0 where a label was chosen; of a text read, those predicted."""
     milliseconds: float
     """This example's share of its batch's wall time."""
     probabilities: Mapping[str, float] | None = None
     """Label -> probability, for classification."""
+    nats: float | None = None
+    """Negative log-likelihood of the reference, where a text was read and nothing said."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Score:
     n: int
     """Groups, the unit that was resampled."""
     values: tuple[float, ...] = ()
-    """Per group, in the order of first appearance; empty where the metric is not a mean over groups."""
+    """Per group, in the order of first appearance; empty where a group alone has no value."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Probe:
-    """One short training of the search for a learning rate."""
+    """One short training of the search for a learning rate and a structure."""
 
     learning_rate: float
     """Peak."""
@@ -114,6 +116,8 @@ class Probe:
     seconds: float
     kept: bool = False
     """Probed longer, or chosen."""
+    method: str = ""
+    """As it is spelled with the structure that was probed."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,9 @@ class Budget:
     """Examples per optimiser step."""
     batch_tokens: int = 4096
     """Padded tokens per forward pass; larger batches are accumulated, which changes no result."""
+    recompute: bool = False
+    """Keep only what enters each layer and compute the rest again for the gradient: less memory, about a third more
+    time, and no other result."""
     max_input_tokens: int = 512
     """Longer inputs are cut, and counted; the model's own limit may be lower."""
     max_answer_tokens: int = 128
@@ -155,11 +162,14 @@ class Budget:
     dev_rows: int = 200
     """Rows of those evaluations."""
     search: float = 0.5
-    """Steps of the search for a learning rate, as a share of the training's; 0 takes each card's default."""
+    """Steps of the search for a learning rate and a structure, as a share of the training's; 0 takes each card's
+    defaults."""
     equal: str = "steps"
     """`steps`: every method takes as many; `seconds`: every method takes the steps that fit into `seconds`."""
     seconds: float | None = None
     """Training seconds of every trained method, where those are equal."""
+    race: bool = False
+    """A trial that a sequential test finds behind a finished one stops there (`racing`)."""
     checkpoint_seconds: float = 20.0
     """What a kill may cost at most."""
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from . import files, humane, pages
 from .errors import Damaged, UserError
-from .pages import beside, figures, headline, lengths, reasons, spent, summary
-from .pages.by_rows import learning_curves_by_rows
+from .metrics import lower_is_better
+from .pages import beside, by_task, figures, headline, lengths, reasons, spent, summary
+from .pages.by_rows import gains, learning_curves_by_rows
 from .pages.summary import Entry, Results
 from .records import Example, Prediction, from_json
 
@@ -55,12 +56,31 @@ def table(results: Results) -> list[list[str]]:
 
 def verdict_lines(results: Results, language: str = "en") -> list[str]:
     """The headline, one sentence a line, then every comparison on the primary metric, in `en` or `zh`."""
+    decisive = [v for v in results.get("verdicts", ()) if v["metric"] == summary.primary(results)]
+    return headlines(results, language) + [summary.in_words(results, v, language) for v in decisive]
+
+
+def headlines(results: Results, language: str = "en") -> list[str]:
+    """Who is best and why, and what these rows can show; one sentence a line."""
     lines = [pages.say(key, language, **values) for key, values in headline.headline(results)]
-    lines += [pages.say(key, language, **values) for key, values in _reasons(results)]
+    lines += [pages.say(key, language, **values) for key, values in (*by_task.sentences(results), *_reasons(results))]
     if results.get("detectable"):
         lines.append(results["detectable"]["sentence"][language])
-    decisive = [v for v in results.get("verdicts", ()) if v["metric"] == summary.primary(results)]
-    return lines + [summary.in_words(results, v, language) for v in decisive]
+    return lines
+
+
+def standings(results: Results) -> list[str]:
+    """Every comparison on the primary metric, a line for each method, best first:
+    `ia3: worse than full (−3.2, 95 % −4.1…−2.2), ties with bitfit (+0.1, 95 % −0.4…+0.6)`."""
+    metric, names = summary.primary(results), {e.id: e.name for e in summary.entries(results)}
+    words = {"better": "better than", "worse": "worse than", "tie": "ties with", "cannot_tell": "cannot be told from"}
+    said: dict[str, list[str]] = {e.method: [] for e in summary.entries(results)}
+    for v in results.get("verdicts", ()):
+        if v["metric"] == metric:
+            a, b = (names.get(str(v[side]), str(v[side])) for side in "ab")
+            by, low, high = (humane.signed(metric, v[k]) for k in ("difference", "low", "high"))
+            said.setdefault(a, []).append(f"{words[summary.verdict_key(v)]} {b} ({by}, 95 % {low}…{high})")
+    return [f"{name}: {', '.join(parts)}" for name, parts in said.items() if parts]
 
 
 def _reasons(results: Results) -> list[summary.Sentence]:
@@ -109,7 +129,7 @@ def _study_facts(results: Results, entries: list[Entry]) -> dict[str, Any]:
         "metric": metric,
         "metrics": summary.metrics(results),
         "headline": headline.headline(results),
-        "first_order": "ascending" if metric in summary.LOWER_IS_BETTER else "descending",
+        "first_order": "ascending" if lower_is_better(metric) else "descending",
         "groups": max((s.get("n") or 0 for e in entries for s in e.metrics.values()), default=0),
         "entries": entries,
         "costs_of": _costs,
@@ -142,7 +162,9 @@ def _details(results: Results, entries: list[Entry]) -> dict[str, Any]:
         "over_seeds": summary.over_seeds(entries, summary.primary(results)),
         "reasons": reasons.reasons(results, entries),
         "spent": spent.spent(entries),
+        "by_task": by_task.by_task(results, entries),
         "by_rows": learning_curves_by_rows(results.get("studies") or ()),
+        "gains": gains(results.get("gains") or ()),
         "detectable": (results.get("detectable") or {}).get("sentence"),
         "leaked": len((results["study"].get("leaks") or {}).get("test") or ()),
     }
@@ -157,7 +179,7 @@ def _texts(results: Results, said: list[beside.Said], examples: Mapping[str, Exa
     prompt = str(results["study"].get("prompt") or "")
     rows, in_characters = lengths.lengths(said)
     return {
-        "beside": beside.side_by_side(said, examples, prompt, summary.primary(results) in summary.LOWER_IS_BETTER),
+        "beside": beside.side_by_side(said, examples, prompt, lower_is_better(summary.primary(results))),
         "row_metric": beside.row_metric(summary.primary(results), [p for one in said for p in one.predictions]),
         "limit": beside.CHARACTERS,
         "lengths": figures.boxes(rows),
@@ -173,7 +195,7 @@ def _verdicts(results: Results, entries: list[Entry]) -> list[dict[str, Any]]:
     for metric in summary.metrics(results):
         found = [v for v in results.get("verdicts", ()) if v["metric"] == metric]
         ends = [abs(v[k]) for v in found for k in ("low", "high") if humane.known(v.get(k))]
-        reach = 1.05 * max([*ends, margin, 1e-9])
+        reach = 1.05 * max([*ends, *(v.get("margin") or margin for v in found), 1e-9])
         rows = [
             {
                 **v,
@@ -181,7 +203,7 @@ def _verdicts(results: Results, entries: list[Entry]) -> list[dict[str, Any]]:
                 "second": named.get(str(v["b"])),
                 "key": summary.verdict_key(v),
                 "words": {language: summary.in_words(results, v, language) for language in pages.LANGUAGES},
-                "drawing": figures.difference(v, reach, margin),
+                "drawing": figures.difference(v, reach, v.get("margin") or margin),
             }
             for v in found
         ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from . import baselines, files, sentences, why
-from .alarms import alarms
+from .alarms import alarms, prompts
+from .by_task import by_task
 from .errors import Damaged
+from .metrics import direction
 from .records import Example, Prediction, from_json, to_json
 from .score import ALWAYS, figures, method_verdicts, resolution, scores
 from .tasks import parse_task
@@ -22,17 +25,20 @@ def finish(folder: Path) -> dict[str, Any]:
     """Gather the trials of a study folder into `results.json`; needs no model and no tensor.
 
     Beside `study`, `trials`, `verdicts` and `environment` it holds `references` (lines that need no model, with the
-    verdict of the best method against each), `why` (what the best one's lead is made of) and `detectable` (the true
-    difference that these rows show).
+    verdict of the best method against each), `why` (what the best one's lead is made of), `detectable` (the true
+    difference that these rows show) and, of a mixture of tasks, `by_task`.
     """
     study = files.read_json(folder / "study.json")
-    trials = [outcome(folder / name) | predicted(study, name) for name in study["trials"]]
+    trials = _named([outcome(folder / name) | predicted(study, name) for name in study["trials"]])
     said = {t["id"]: read_predictions(folder / t["id"]) for t in trials if t["status"] == "done"}
     for trial in trials:
         if trial["id"] in said:
             found = alarms(trial, _losses(folder / trial["id"]), said[trial["id"]], study["primary"])
             trial["caveats"] = [*trial["caveats"], *found]
             trial["metrics_clean"] = _clean_metrics(study, said[trial["id"]])
+    asked = prompts([t for t in trials if t["id"] in said])
+    for trial in trials:
+        trial["caveats"] = [*trial["caveats"], *([asked[trial["id"]]] if trial["id"] in asked else [])]
     splits = _examples(folder)
     results = {
         "study": {k: v for k, v in study.items() if k != "environment"},
@@ -48,8 +54,53 @@ def finish(folder: Path) -> dict[str, Any]:
         best = next(t for t in shown if t["method"] == best_trial(trials, study["primary"])["method"])["id"]
         rows, kept = {e.id: e for e in splits["test"]}, {t["id"]: said[t["id"]] for t in shown}
         results["why"] = why.explain(kept, study["primary"], best, rows, study["prompt"])
+        of_tasks = {"by": getattr(parse_task(study["task_spelled"]), "by", "")} | study
+        if found := by_task(kept, runs(trials, said), splits, of_tasks):
+            results["by_task"] = found
+        results["why"]["unmoved"] = why.unmoved(shown)
+    if study.get("by_rows"):
+        results |= _by_rows(folder, results, said)
     files.write_json(folder / "results.json", results)
     return results
+
+
+def _named(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every trial under the spelling that was trained, an unfinished one under that of its finished seeds; two that
+    were asked for apart and became the same keep what was asked."""
+    trained = {t["asked"]: t["method"] for t in trials if t["status"] == "done"}
+    times = Counter(trained.values())
+    for t in trials:
+        name = trained.get(t["asked"], t["method"])
+        t["method"] = name if times[name] < 2 else t["asked"]
+    return trials
+
+
+def _by_rows(folder: Path, results: dict[str, Any], said: Said) -> dict[str, Any]:
+    """The same study on fewer training rows (`studies`, itself last), and what the last step up brought (`gains`)."""
+    names = results["study"]["by_rows"]
+    found = [finish(folder / name) for name in names] + [results]
+    kept = ("study", "trials", "verdicts")
+    studies = [{k: one[k] for k in kept} for one in found]
+    below = {
+        t["id"]: read_predictions(folder / names[-1] / t["id"]) for t in found[-2]["trials"] if t["status"] == "done"
+    }
+    return {"studies": studies, "gains": gains((found[-2], below), (results, said))}
+
+
+def gains(fewer: tuple[Mapping[str, Any], Said], more: tuple[Mapping[str, Any], Said]) -> list[dict[str, Any]]:
+    """A verdict for every method that learned from both, `a` with more training rows and `b` with fewer; corrected for
+    all of them."""
+    sides, pairs = {}, {}
+    for number, (results, said) in enumerate((more, fewer)):
+        rows = results["study"]["data"]["rows"]["train"]
+        asked = {t["method"]: t["asked"] for t in results["trials"]}
+        for method, by_seed in runs(results["trials"], said).items():
+            name = f"{method} · {rows:,} rows"
+            sides[name] = by_seed
+            pairs.setdefault(asked[method], {})[number] = name
+    both = [(names[0], names[1]) for names in pairs.values() if len(names) == 2]
+    study = more[0]["study"]
+    return to_json(method_verdicts(sides, [study["primary"]], pairs=both, margin=study["margin"]))
 
 
 def _clean_metrics(study: Mapping[str, Any], predictions: Sequence[Prediction]) -> dict[str, Any]:
@@ -141,8 +192,9 @@ def best_trial(trials: Trials, primary: str) -> Mapping[str, Any]:
     by_method: dict[str, list[float]] = {}
     for trial in done:
         by_method.setdefault(trial["method"], []).append(trial["metrics"][primary]["mean"])
-    winner = max(by_method, key=lambda m: sum(by_method[m]) / len(by_method[m]))
-    return max((t for t in done if t["method"] == winner), key=lambda t: t["metrics"][primary]["mean"])
+    sign = direction(primary)
+    winner = max(by_method, key=lambda m: sign * sum(by_method[m]) / len(by_method[m]))
+    return max((t for t in done if t["method"] == winner), key=lambda t: sign * t["metrics"][primary]["mean"])
 
 
 def _losses(folder: Path) -> list[float]:
@@ -186,7 +238,8 @@ def outcome(folder: Path) -> dict[str, Any]:
     if facts is None and (folder / "failure.json").exists():
         facts = files.read_json(folder / "failure.json")
     facts = {k: v for k, v in (facts or {}).items() if k != "files"}
-    return {"id": folder.name, "method": trial["method"], "seed": trial["seed"]} | blank | facts
+    asked = trial["method"]
+    return {"id": folder.name, "method": asked, "asked": asked, "seed": trial["seed"]} | blank | facts
 
 
 def predicted(study: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from . import sentences, statistics
+from . import humane, sentences, statistics
 from .data.table import listed
 from .errors import SpellingError, UserError
-from .metrics import METRICS, Array, Metric
+from .metrics import METRICS, Array, Metric, direction
 from .records import Prediction, Score, Verdict
 from .spell import closest
 
@@ -59,6 +59,8 @@ class Comparison(Verdict):
     """Of each of the two; with 2 or more, it speaks of methods."""
     detectable: float = 0.0
     """The true difference that these rows and seeds find with 80 % power, corrected like p, at the spread measured."""
+    margin: float = 0.0
+    """Up to here a difference counts as none, in the metric's unit."""
 
 
 def chosen(metrics: Sequence[str]) -> list[Metric]:
@@ -119,10 +121,11 @@ def verdicts(
     `low` and `high` are the 95 % interval from resampling groups, the same for both trials. `p` is corrected (Holm)
     for the number of pairs within the metric: exact McNemar where rows are right or wrong and each is its own group,
     else from exchanging the two trials in random groups. Verdicts: `better` or `worse` where p < 0.05, `tie` where
-    the 90 % interval lies within ±margin, else `cannot tell`.
+    the 90 % interval lies within ±margin, else `cannot tell`; a metric's direction decides which side is better.
 
     Args:
-        margin: differences up to this, as a fraction, count as none; fixed before training.
+        margin: differences up to this, as a fraction, count as none; of a metric without a bound (perplexity), up to
+            this share of b's figure. Fixed before training.
         one_seed: each trial stands for one training run, and the sentence says so.
 
     Raises:
@@ -282,6 +285,8 @@ class _Measured:
     by_seed: tuple[float, ...]
     differing: int
     """Groups in which the two are not equal."""
+    unit: float = 1.0
+    """What margins are a share of: 1 for fractions, b's own figure for metrics without a bound."""
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         rows = statistics.interval(self.drawn, self.difference, level)
@@ -304,7 +309,8 @@ def _measured(metric: Metric, sums: Array, places: Sequence[Sequence[tuple[int, 
         by_seed = means[left] - means[right]
         differing = int(np.any(sums[:, left] != sums[:, right], axis=(1, 2)).sum())
         apart = (drawn[:, left] - drawn[:, right]).mean(axis=1)
-        found.append(_Measured(float(by_seed.mean()), apart, tuple(by_seed.tolist()), differing))
+        unit = float(means[right].mean()) if metric.word in humane.UNBOUNDED else 1.0
+        found.append(_Measured(float(by_seed.mean()), apart, tuple(by_seed.tolist()), differing, unit))
     return found
 
 
@@ -324,12 +330,13 @@ class _Pair:
         m, level, groups = self.measured, LEVEL / self.comparisons, rows.count
         word = "cannot tell"
         if self.p < LEVEL:
-            word = "better" if m.difference > 0 else "worse"
-        elif statistics.equivalent(*m.interval(0.90), margin, m.differing, groups):
+            word = "better" if direction(self.metric) * m.difference > 0 else "worse"
+        elif statistics.equivalent(*(end / m.unit for end in m.interval(0.90)), margin, m.differing, groups):
             word = "tie"
         floor = statistics.seeds_floor(m.by_seed, level, POWER)
         by_rows = statistics.smallest_detectable(m.sd(groups), groups, level, POWER)
-        more_rows = statistics.groups_needed(m.difference, m.sd(groups), margin, level, floor) - groups
+        told = (m.difference / m.unit, m.sd(groups) / m.unit, margin, level, floor / m.unit)
+        more_rows = statistics.groups_needed(*told) - groups
         finding = sentences.Finding(
             self.metric,
             self.a,
@@ -344,11 +351,12 @@ class _Pair:
             len(m.by_seed),
             more_rows,
             _more_seeds(m, by_rows, level),
+            m.unit,
         )
         said = finding.told(word)
         said = sentences.joined(said, *(sentences.ONE_MODEL, sentences.ONE_SEED)[trained_once - 1 : trained_once])
         found = (self.metric, self.a, self.b, m.difference, *m.interval(), self.p, word, said)
-        return Comparison(*found, len(m.by_seed), float(np.hypot(by_rows, floor)))
+        return Comparison(*found, len(m.by_seed), float(np.hypot(by_rows, floor)), margin * m.unit)
 
 
 def _more_seeds(m: _Measured, by_rows: float, level: float) -> float:
@@ -364,11 +372,7 @@ def _more_seeds(m: _Measured, by_rows: float, level: float) -> float:
 
 
 def _p_values(
-    metric: Metric,
-    sums: Array,
-    places: Sequence[Sequence[tuple[int, int]]],
-    measured: Sequence[_Measured],
-    seed: int,
+    metric: Metric, sums: Array, places: Sequence[Sequence[tuple[int, int]]], measured: Sequence[_Measured], seed: int
 ) -> list[float]:
     single = [both[0] for both in places if len(both) == 1]
     of_single = iter(_p_of_models(metric, sums, single, seed))

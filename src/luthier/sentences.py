@@ -47,6 +47,8 @@ class Finding:
     """That would settle it, or infinity."""
     more_seeds: float
     """The same, where rows would not."""
+    unit_value: float = 1.0
+    """What the margin is a share of: 1 for fractions, b's own figure where a metric has no bound."""
 
     def told(self, word: str) -> Said:
         """The sentence of a verdict: `better`, `worse`, `tie` or `cannot tell`."""
@@ -55,30 +57,35 @@ class Finding:
 
     @property
     def _by(self) -> Said:
-        by, low, high = map(points, (self.difference, *self.ends))
-        return {
-            "en": f"{by} points (95 % interval {low} to {high})",
-            "zh": f"{by} 个百分点（95% 区间 {low} 至 {high}）",
-        }
+        by, (low, high) = amount(self.metric, self.difference), (figure(self.metric, end) for end in self.ends)
+        return {"en": f"{by['en']} (95 % interval {low} to {high})", "zh": f"{by['zh']}（95% 区间 {low} 至 {high}）"}
+
+    @property
+    def _width(self) -> Said:
+        """The margin."""
+        if self.metric in humane.UNBOUNDED:
+            share = humane.share(self.margin, 1)
+            return {"en": share, "zh": share.replace(" ", "")}
+        return amount(self.metric, self.margin, sign=False)
 
     def _apart(self, word: str) -> Said:
-        width = points(self.margin, sign=False)
-        inside = abs(self.difference) < self.margin
+        width, inside = self._width, abs(self.difference) < self.margin * self.unit_value
         return {
             "en": f"{self.a} is {word} than {self.b} on {self.metric}: {self._by['en']}."
-            + f" That is less than the margin of {width} points that counts." * inside,
+            + f" That is less than the margin of {width['en']} that counts." * inside,
             "zh": f"在 {self.metric} 上，{self.a} {'优于' if word == 'better' else '不如'} {self.b}："
             + f"相差 {self._by['zh']}。"
-            + f"这一差异小于 {width} 个百分点的界限。" * inside,
+            + f"这一差异小于 {width['zh']}的界限。" * inside,
         }
 
     def _tie(self) -> Said:
-        width = points(self.margin, sign=False)
+        bare = points(self.margin, sign=False)
+        width, width_zh = self._width.values() if self.metric in humane.UNBOUNDED else (bare, bare)
         return {
             "en": f"{self.a} and {self.b} tie on {self.metric}: {self._by['en']}, "
             f"at the 5 % level no more than {width} either way.",
             "zh": f"在 {self.metric} 上，{self.a} 与 {self.b} 打平：相差 {self._by['zh']}，"
-            f"在 5% 水平上不超过 {width}。",
+            f"在 5% 水平上不超过 {width_zh}。",
         }
 
     def _cannot_tell(self) -> Said:
@@ -159,12 +166,12 @@ def detectable(
     difference: float, metric: str, rows: int, unit: tuple[str, str], pilot: Said | None = None, seeds: int = 1
 ) -> Said:
     """What a study can find at all, to be read before the time is spent; `pilot` is what the spread was taken from."""
-    width = points(difference, sign=False)
+    width = amount(metric, difference, sign=False)
     also, also_zh = (f" and {seeds} seeds", f"和 {seeds} 个随机种子") if seeds > 1 else ("", "")
     said = {
-        "en": f"With {rows:,} {unit[0]}{also}, true differences of {width} points on {metric} are found in 4 of 5 "
+        "en": f"With {rows:,} {unit[0]}{also}, true differences of {width['en']} on {metric} are found in 4 of 5 "
         "studies; smaller ones are often missed.",
-        "zh": f"用 {rows:,} {unit[1]}{also_zh}，{metric} 上 {width} 个百分点的真实差异"
+        "zh": f"用 {rows:,} {unit[1]}{also_zh}，{metric} 上 {width['zh']}的真实差异"
         "在五次研究中约有四次能被发现，更小的常会漏掉。",
     }
     if pilot is None:
@@ -176,6 +183,22 @@ def detectable(
 def joined(*parts: Said) -> Said:
     """Sentences one after the other, each in its language."""
     return {language: "".join(part[language] for part in parts) for language in parts[0]}
+
+
+def amount(metric: str, value: float, sign: bool = True) -> Said:
+    """A difference in the metric's unit, `+1.25 points`; without a unit where it is no fraction."""
+    text = figure(metric, value, sign)
+    return (
+        {"en": text, "zh": text} if metric in humane.UNBOUNDED else {"en": f"{text} points", "zh": f"{text} 个百分点"}
+    )
+
+
+def figure(metric: str, value: float, sign: bool = True) -> str:
+    """The number of `amount`, with a digit more than tables show."""
+    if metric not in humane.UNBOUNDED:
+        return points(value, sign)
+    text = f"{value:{'+' if sign else ''}.{humane.UNBOUNDED[metric] + 1}f}"
+    return (text if float(text) else text.lstrip("+-")).replace("-", "−")
 
 
 def points(fraction: float, sign: bool = True) -> str:

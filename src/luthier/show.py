@@ -16,7 +16,7 @@ from rich.table import Table
 
 from . import humane
 from .humane import ABSENT
-from .report import table, verdict_lines
+from .report import headlines, standings, table
 
 DONE = 0
 FORECAST = ("train", "evaluate", "predict")
@@ -86,7 +86,7 @@ def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
         # Only the primary metric keeps its interval here; the report has them all.
         drawn.add_row(*(escape(c if h == primary else c.split(" [")[0]) for h, c in zip(head, line)))
     (console if console.is_terminal else Console(width=WIDE)).print(drawn)
-    for line in verdict_lines(found):
+    for line in (*headlines(found), *standings(found)):
         console.print(line, markup=False, highlight=False)
     for trial in found["trials"]:
         if trial.get("status", "done") != "done":
@@ -113,7 +113,8 @@ def plan(prepared: Any, as_json: bool) -> int:
     print(f"{facts['data']['source']}: {counts}; task {facts['task']}, best by {facts['primary']}")
     for note in facts["data"]["notes"]:
         print(f"  note: {note}")
-    print("\n".join(facts["trials"]))
+    for one in prepared.whole:
+        print("\n".join(trial.id if not prepared.smaller else f"{one.rows:,} rows: {trial.id}" for trial in one.trials))
     return DONE
 
 

@@ -23,7 +23,8 @@ Shelf = Mapping[str, type]
 def spelled(cls: type) -> type:
     """Class decorator: give a frozen dataclass the `repr` that `parse` reads back.
 
-    Fields at their default are left out, except the ones marked `field(metadata={"shown": True})`.
+    Fields at their default are left out, except the ones marked `field(metadata={"shown": True})`, unless they are open
+    (None).
     """
     cls.__repr__ = spell  # type: ignore[assignment]
     return cls
@@ -34,7 +35,7 @@ def spell(thing: Any) -> str:
     shown = []
     for f in dataclasses.fields(thing):
         value = getattr(thing, f.name)
-        if f.metadata.get("shown") or value != f.default:
+        if value != f.default or (f.metadata.get("shown") and value is not None):
             shown.append(f"{f.name}={value!r}")
     return f"{thing.word}({', '.join(shown)})" if shown else thing.word
 

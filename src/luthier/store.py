@@ -16,7 +16,7 @@ from safetensors.torch import load as read_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
-from . import __version__, files
+from . import __version__, files, tokens
 from .backbone import Backbone
 from .delta import Delta
 from .errors import Damaged, Refused, UserError
@@ -26,6 +26,8 @@ from .spell import parse
 PROMPTS = ("PROMPT_TUNING", "P_TUNING")
 NO_SITES = (*PROMPTS, "PREFIX_TUNING")
 """PEFT's methods that replace no module: a saved head has a shorter name beside them."""
+NEW_TOKENS = "added_tokens.json"
+"""Text -> id of the tokens that the backbone was given; the name is the model library's."""
 HEAD_NAMES = {"encoder": "classifier", "causal": "score"}
 HEAD_ENDS = (
     ".classifier.weight",
@@ -40,8 +42,12 @@ HEAD_ENDS = (
 def save(folder: Path, backbone: Backbone, method: Method, delta: Delta) -> int:
     """Write a delta; returns the bytes it takes."""
     config = method.adapter_config(backbone)
+    taught = tokens.taught(delta)
+    if config is not None and taught and (config["peft_type"] != "LORA" or not tokens.in_peft(backbone.model, taught)):
+        config = None  # LORA is the only type of PEFT that has taught tokens beside it
     if config is None:
         facts = {"method": repr(method), "backbone": backbone.facts(), "luthier": __version__}
+        facts |= {"taught": list(next(iter(taught.values())).ids)} if taught else {}
         files.write_json(folder / "delta.json", facts)
         files.write_bytes(folder / "delta.safetensors", tensor_bytes(_plain(delta.shipped())))
     else:
@@ -51,6 +57,9 @@ def save(folder: Path, backbone: Backbone, method: Method, delta: Delta) -> int:
             config = config | {"task_type": "SEQ_CLS"}
         elif backbone.kind == "encoder":
             config = config | {"task_type": None}
+        if taught:
+            indices = {path: list(actor.ids) for path, actor in tokens.peft_places(backbone.model, taught).items()}
+            config = config | {"trainable_token_indices": indices}
         files.write_json(
             folder / "adapter_config.json",
             config | {"base_model_name_or_path": backbone.name, "inference_mode": True, "modules_to_save": saved},
@@ -58,6 +67,8 @@ def save(folder: Path, backbone: Backbone, method: Method, delta: Delta) -> int:
         files.write_bytes(
             folder / "adapter_model.safetensors", tensor_bytes(_plain(_to_peft(config["peft_type"], delta, backbone)))
         )
+    if backbone.taught:
+        files.write_json(folder / NEW_TOKENS, dict(zip(backbone.new_tokens(), backbone.taught)))
     return sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
 
 
@@ -68,6 +79,7 @@ def load(folder: Path, backbone: Backbone, method: Method, labels: int = 0) -> D
         labels: width of the class head, 0 where the task has none.
     """
     delta = method.delta(backbone)
+    _teach(folder, backbone, delta)
     if labels:
         delta.head = backbone.new_head(labels, seed=0)
     _fill(folder, backbone, delta)
@@ -100,11 +112,30 @@ def open_adapter(folder: Path | str, backbone: Backbone) -> tuple[Method, Delta]
         )
     delta = method.delta(backbone)
     delta.virtual_first = (folder / "adapter_config.json").exists()
+    _teach(folder, backbone, delta)
     width = next((t.shape[0] for n, t in _tensors(folder).items() if n.endswith(HEAD_ENDS)), 0)
     if width:
         delta.head = backbone.new_head(width, seed=0)
+    else:
+        _check_no_head(folder)
     _fill(folder, backbone, delta)
     return method, delta.to(backbone.device).eval()
+
+
+def _check_no_head(folder: Path) -> None:
+    """A classifier without its saved head would answer at random.
+
+    Raises:
+        UserError: the adapter says that it has a head, and its weights do not hold one.
+    """
+    path = folder / "adapter_config.json"
+    config = files.read_json(path) if path.exists() else {}
+    if config.get("task_type") == "SEQ_CLS" and config.get("modules_to_save"):
+        raise UserError(
+            f"{folder} says that it saves {', '.join(config['modules_to_save'])}, and its weights hold no class head.",
+            "an adapter that was saved with its head",
+            "save it again with modules_to_save, or train the head anew",
+        )
 
 
 def finite(tensors: Mapping[str, Tensor]) -> bool:
@@ -144,6 +175,31 @@ def _fill(folder: Path, backbone: Backbone, delta: Delta) -> None:
         ) from fault
 
 
+def _teach(folder: Path, backbone: Backbone, delta: Delta) -> None:
+    """Give the delta the places of the token rows that its folder holds.
+
+    Raises:
+        UserError: the backbone has other tokens than the one that the delta was trained on.
+    """
+    if (folder / NEW_TOKENS).exists():
+        new = files.read_json(folder / NEW_TOKENS)
+        have = dict(zip(backbone.new_tokens(), backbone.taught))
+        if not new.items() <= {**backbone.tokenizer.get_vocab(), **have}.items():
+            raise UserError(
+                f"{folder} was trained with the new tokens {', '.join(new)}, and {backbone.name} lacks them.",
+                "the same tokens in the same order",
+                f"name the backbone as: {' + '.join([backbone.name.split(' + ')[0], *new])}",
+            )
+    if (folder / "delta.json").exists():
+        ids = files.read_json(folder / "delta.json").get("taught")
+        found = [(group, ids) for group in backbone.token_sites()] if ids else []
+    else:
+        config = files.read_json(folder / "adapter_config.json")
+        found = tokens.from_peft(backbone.model, backbone.token_sites(), config, _tensors(folder))
+    for group, ids in found:
+        tokens.teach(backbone.model, delta, [group], ids)
+
+
 def _to_peft(kind: str, delta: Delta, backbone: Backbone) -> dict[str, Tensor]:
     if kind in PROMPTS:
         rows_nI = delta.shipped()[f"{delta.sites[0].name}.rows"]
@@ -154,8 +210,12 @@ def _to_peft(kind: str, delta: Delta, backbone: Backbone) -> dict[str, Tensor]:
         named = {"prompt_embeddings": torch.stack(pairs).permute(2, 0, 1, 3).flatten(1)}
     else:
         named = {}
+        taught = tokens.taught(delta)
         for site, actor in zip(delta.sites, delta.actors):
-            named |= {f"base_model.model.{site.path}.{n}": t for n, t in actor.to_peft().items()}
+            if site not in taught:
+                named |= {f"base_model.model.{site.path}.{n}": t for n, t in actor.to_peft().items()}
+        for path, actor in tokens.peft_places(backbone.model, taught).items():
+            named[f"base_model.model.{path}.{tokens.PEFT_NAME}"] = actor.taught()
     if delta.head is not None:
         named |= {_their_head(n, kind, backbone): t for n, t in delta.head.state_dict().items()}
     return named
@@ -173,7 +233,12 @@ def _from_peft(
             key, value = (pairs[:, 2 * number + i].transpose(0, 1) for i in (0, 1))
             mine |= {f"{site.name}.key": key, f"{site.name}.value": value}
     else:
+        taught = tokens.taught(delta)
+        rows, tensors = tokens.rows_of(backbone.model, taught, tensors)
+        mine |= rows
         for site, actor in zip(delta.sites, delta.actors):
+            if site in taught:
+                continue
             start = f"base_model.model.{site.path}."
             here = {n[len(start) :]: t for n, t in tensors.items() if n.startswith(start)}
             mine |= {f"{site.name}.{n}": t for n, t in actor.from_peft(here).items()}

@@ -58,7 +58,7 @@ class Training:
             self.backbone.model.train()
             self.delta.train()
             try:
-                with attach(self.backbone.model, self.delta):
+                with attach(self.backbone.model, self.delta), self.backbone.recomputing(self.budget.recompute):
                     done = self._one()
             finally:
                 self.backbone.model.eval()
@@ -122,6 +122,8 @@ def loss_sum(backbone: Backbone, delta: Delta, batch: Batch) -> Tensor:
     """Summed negative log-likelihood of the batch's labels (nats); only label positions pass the output head."""
     if delta.head is not None:
         return F.cross_entropy(class_logits(backbone, delta, batch), batch.labels_N, reduction="sum")
+    if batch.pieces_LK is not None:
+        return F.cross_entropy(slot_scores(backbone, batch, batch.pieces_LK), batch.labels_N, reduction="sum")
     head = backbone.plain_head()
     if head is None:
         return F.cross_entropy(label_logits(backbone, batch).float(), batch.labels_N, reduction="sum")
@@ -151,6 +153,25 @@ def class_logits(backbone: Backbone, delta: Delta, batch: Batch) -> Tensor:
     assert delta.head is not None, "this delta has no head"
     more = {} if batch.positions_BS is None else {"position_ids": batch.positions_BS}
     return delta.head(backbone.pooled(batch.ids_BS, batch.mask_BS, **more))
+
+
+def slot_scores(backbone: Backbone, batch: Batch, pieces_LK: Tensor) -> Tensor:
+    """How well each label's word fits an encoder's masks, (B, L).
+
+    A word of k pieces scores K/k times the summed log-probabilities of its pieces at the first k of K masks.
+
+    Source: Schick and Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and Natural Language
+        Inference", arXiv:2001.07676, §3.1; several masks: "It's Not Just Size That Matters", arXiv:2009.07118, §3.
+    """
+    slots_BS = batch.ids_BS == backbone.tokenizer.mask_token_id
+    with backbone.only_at(slots_BS):
+        said = backbone.model(input_ids=batch.ids_BS, attention_mask=batch.mask_BS)
+    logits_NV = said.prediction_logits if "prediction_logits" in said else said.logits
+    likely_BKV = logits_NV.float().log_softmax(-1).unflatten(0, (len(batch.ids_BS), -1))
+    slots_K = torch.arange(pieces_LK.shape[1], device=pieces_LK.device)
+    own_LK = (pieces_LK >= 0).float()
+    likely_BLK = likely_BKV[:, slots_K, pieces_LK.clamp_min(0)] * own_LK
+    return likely_BLK.sum(-1) * pieces_LK.shape[1] / own_LK.sum(-1)
 
 
 def mean_loss(backbone: Backbone, delta: Delta, made: Plan, budget: Budget) -> float:

@@ -35,6 +35,8 @@ LONGEST_NAME = 40
 """Characters; a column of longer values holds texts, not topics."""
 
 DISAGREEING = 8
+UNMOVED = 0.01
+"""Change of everything a method trains, as a share of its size, below which it hardly moved."""
 
 Said = Mapping[str, Sequence[Prediction]]
 """Trial -> its answers, the same rows in the same order."""
@@ -64,6 +66,8 @@ def explain(
     }
     if len(said) > 1:
         known["disagree"] = _disagree(said, metric)
+    if rows[0].nats is not None:  # nothing was said whose words could be counted
+        return known | {"trials": {name: {} for name in said}}
     if metric in LABELS:
         return known | {"trials": {name: {"labels": _labels(one)} for name, one in said.items()}}
     trials = {name: _text_facts(one, inputs) for name, one in said.items()}
@@ -74,6 +78,21 @@ def explain(
     if inputs:
         known["reference_copied"] = _mean(_copied(p.references[0], inputs.get(p.id, "")) for p in rows)
     return known | _equal_length(said, trials, metric, best, reference)
+
+
+def unmoved(trials: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Trial -> what of its trained parameters hardly changed: `share` of their size, `dead` of `all` virtual tokens.
+
+    A method that trains most of the weights changes each of them little, and is left out.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for t in trials:
+        norm, whole = t.get("update_norm"), t.get("total_parameters") or 0
+        if norm is not None and norm < UNMOVED and 2 * (t.get("trainable_parameters") or 0) < whole:
+            found.setdefault(t["id"], {})["share"] = norm
+        if t.get("dead_tokens"):
+            found.setdefault(t["id"], {}).update(dead=t["dead_tokens"], all=t["virtual_tokens"])
+    return found
 
 
 def cut_to(predictions: Sequence[Prediction], length: int) -> list[Prediction]:

@@ -18,10 +18,10 @@ from luthier.study import prepare, write
 from luthier.trial import Run
 from tests.story.conftest import ENVIRONMENT, lines, write_rows
 
-METHODS = "zero_shot, lora(rank=4), prompt(tokens=5), ia3(learning_rate=0.01)"
+METHODS = "zero_shot, lora(rank=4), prompt, ia3(learning_rate=0.01)"
 BUDGET = Budget(steps=6, batch_size=4, max_answer_tokens=4)
-"""Four steps a probe in the first rung and six in the second."""
-FIRST, SECOND = 5 * 4, 2 * 6
+"""Four steps a probe in the first round and six later."""
+FIRST, SECOND = 5 * 4, 2 * 6 + 2 * 6
 TRIAL = """
 import sys
 from pathlib import Path
@@ -77,10 +77,10 @@ def test_the_results_say_what_the_search_cost(found: dict):
     assert len({t["search"]["tokens"] for t in searched}) == 1 and searched[0]["search"]["tokens"] > 0
     for trial in searched:
         told = trial["search"]
-        assert [c["steps"] for c in told["candidates"]] == [4] * 5 + [6] * 2 and told["seconds"] > 0
-        assert trial["learning_rate"] == told["chosen"]
-        longer = [c for c in told["candidates"] if c["steps"] == 6]
-        assert told["chosen"] == min(longer, key=lambda c: c["dev_loss"])["learning_rate"]
+        assert [c["steps"] for c in told["candidates"]] == [4] * 5 + [6] * 4 and told["seconds"] > 0
+        assert (trial["learning_rate"], trial["method"]) == (told["chosen"], told["method"])
+        best = min((c for c in told["candidates"] if c["steps"] == 6), key=lambda c: c["dev_loss"])
+        assert (told["chosen"], told["method"]) == (best["learning_rate"], best["method"])
         assert trial["tokens"] == sum(s["tokens"] for s in lines_of(found, trial)), "the search is counted apart"
 
 
@@ -89,9 +89,32 @@ def lines_of(found: dict, trial: dict) -> list[dict]:
     return lines(folder / trial["id"] / "steps.jsonl")
 
 
+def test_an_open_structure_is_chosen_and_stands_everywhere(found: dict, place: Path):
+    """In the results and in what ships, while the spec stays what was asked."""
+    from luthier.answers import Run
+
+    first, second = (t for t in found["trials"] if t["asked"] == "prompt")
+    tried = {c["method"] for c in first["search"]["candidates"]}
+    assert tried == {"prompt(tokens=20)", "prompt(tokens=100)", "prompt(tokens=20, start='random')"}
+    assert first["method"] == second["method"] and first["method"] in tried
+    folder = place / "whole" / first["id"]
+    assert json.loads((folder / "trial.json").read_text(encoding="utf-8"))["method"] == "prompt"
+    config = json.loads((folder / "delta" / "adapter_config.json").read_text(encoding="utf-8"))
+    run = Run(folder, tell=lambda event: None)
+    assert repr(run.method) == first["method"] and config["num_virtual_tokens"] == run.method.value("tokens")
+    assert found["study"]["methods"][2] == "prompt"
+    assert {first["method"]} <= {v[side] for v in found["verdicts"] for side in "ab"}
+
+
+def test_what_was_moved_is_known(found: dict):
+    trained = [t for t in found["trials"] if t["method"] != "zero_shot"]
+    assert all(t["update_norm"] > 0 and t["dead_tokens"] == 0 for t in trained)
+    assert {t["virtual_tokens"] for t in trained} >= {0, 20} or {t["virtual_tokens"] for t in trained} >= {0, 100}
+
+
 def test_later_seeds_take_the_choice_and_say_so(found: dict):
-    for method in ("lora(rank=4)", "prompt(tokens=5)"):
-        first, second = (t for t in found["trials"] if t["method"] == method)
+    for method in ("lora(rank=4)", "prompt"):
+        first, second = (t for t in found["trials"] if t["asked"] == method)
         assert second["seed"] == 1 and second["learning_rate"] == first["learning_rate"]
         assert second["search"]["tokens"] == 0 and first["id"] in second["search"]["note"]
     assert {"vary", "same"} == set(found["study"]["between_seeds"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from luthier.alarms import alarms
+from luthier.alarms import alarms, prompts
 from luthier.records import Prediction
 
 
@@ -62,3 +62,10 @@ def test_languages() -> None:
     only(alarms({}, (), said(["แมวตัวหนึ่ง"] * 4, ["แมว"] * 4), "rouge1"), "without spaces")
     only(alarms({}, (), said(["…"] * 4, ["!?"] * 4), "rouge1"), "4 of 4 references have no word")
     assert alarms({}, (), said(["แมว"] * 4, ["แมว"] * 4), "f1") == []
+
+
+def test_trials_that_were_asked_something_else_are_named() -> None:
+    trials = [{"id": n, "prompts": mark} for n, mark in (("a", "x"), ("b", "x"), ("few", "y"), ("old", None))]
+    found = prompts(trials)
+    assert list(found) == ["few"] and "2 other trials" in found["few"] and "what was asked" in found["few"]
+    assert prompts(trials[:2]) == {} == prompts([])

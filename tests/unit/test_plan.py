@@ -80,7 +80,7 @@ def test_passes_are_those_of_the_training(monkeypatch):
     collate = train.collate
     monkeypatch.setattr(train, "collate", note)
     steps = list(train.Training(bone, tiny.delta(bone, "bitfit(everywhere=True)"), made, budget, 0.0, 0).steps())
-    counted = plan.Sizes(made).epoch(budget)
+    counted = plan.Sizes(made.lengths).epoch(budget)
     assert len(seen) > len(steps)
     assert seen == list(
         zip(*(a.astype(int).tolist() for a in (counted.rows_P, counted.inputs_P, counted.answers_P, counted.labels_P)))

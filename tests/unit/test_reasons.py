@@ -10,8 +10,10 @@ import pytest
 
 from luthier import files, report, why
 from luthier import results as outcomes
+from luthier.pages import reasons
 from luthier.pages.by_rows import learning_curves_by_rows
 from luthier.pages.figures import costs, off_front
+from luthier.pages.spent import spent
 from luthier.pages.summary import entries
 from luthier.records import Example, Prediction
 from tests.unit.test_report import Page, results, write_lines, write_study
@@ -234,6 +236,55 @@ def test_learning_curves_by_rows(tmp_path: Path) -> None:
     facts = with_rows(3200, 0.08) | {"studies": studies}
     for path in report.build(write_study(tmp_path, facts)):
         assert "How much data is enough" in path.read_text(encoding="utf-8")
+
+
+def test_by_rows_follows_what_was_asked_for_and_says_what_more_brought(tmp_path: Path) -> None:
+    """A searched rank may differ by size: one line; what reads no rows was run once: a level line."""
+    studies = [with_rows(200, 0.0), with_rows(3200, 0.08)]
+    for study, rank in zip(studies, (2, 32)):
+        next(t for t in study["trials"] if t["method"].startswith("lora")).update(
+            method=f"lora(rank={rank})", asked="lora"
+        )
+    studies[0]["trials"] = [t for t in studies[0]["trials"] if t["method"] != "zero_shot"]
+    found = learning_curves_by_rows(studies)
+    rows = {row[0]: row[1:] for row in found.table}
+    assert len(rows["lora"]) == 2 and rows["lora"][0] != rows["lora"][1]
+    assert rows["zero_shot"][0] == rows["zero_shot"][1] != "–"
+    gain = {"metric": "rouge1", "a": "lora · 3,200 rows", "b": "lora · 200 rows", "verdict": "better"}
+    gain |= {"sentence": {"en": "lora · 3,200 rows is better.", "zh": "更好。"}}
+    for path in report.build(write_study(tmp_path, with_rows(3200, 0.08) | {"studies": studies, "gains": [gain]})):
+        text = path.read_text(encoding="utf-8")
+        assert "lora · 3,200 rows is better." in text and "still more of them may bring more" in text
+
+
+def test_what_hardly_moved_is_said_of_those_behind() -> None:
+    facts = results()
+    full, lora = (next(t for t in facts["trials"] if t["method"].startswith(w)) for w in ("full", "lora"))
+    lora |= {"update_norm": 0.004, "trainable_parameters": 10, "total_parameters": 1000}
+    lora |= {"dead_tokens": 3, "virtual_tokens": 20}
+    full |= {"update_norm": 0.004, "trainable_parameters": 1000, "total_parameters": 1000}
+    assert why.unmoved(facts["trials"]) == {lora["id"]: {"share": 0.004, "dead": 3, "all": 20}}
+    facts["why"] = {"metric": "rouge1", "trials": {t["id"]: {} for t in (full, lora)}}
+    facts["why"]["unmoved"] = why.unmoved(facts["trials"])
+    said = [key for key, _ in reasons.reasons(facts, entries(facts)).said]
+    assert said == ["why_unmoved", "why_dead"]
+
+
+def test_a_searched_structure_stands_beside_its_probes() -> None:
+    probes = [
+        {"learning_rate": r, "steps": n, "dev_loss": loss, "method": m}
+        for m, r, n, loss in (
+            ("lora(rank=8)", 1e-3, 4, 3.0),
+            ("lora(rank=8)", 1e-3, 8, 2.9),
+            ("lora(rank=32)", 1e-3, 8, 2.5),
+        )
+    ]
+    facts = results()
+    lora = next(t for t in facts["trials"] if t["method"].startswith("lora"))
+    search = {"tokens": 9, "seconds": 3.0, "candidates": probes, "chosen": 1e-3, "method": "lora(rank=32)"}
+    lora |= {"search": search, "asked": "lora"}
+    line = next(s for s in spent(entries(facts)) if s.candidates)
+    assert line.candidates == "1e-3 → 2.9, lora(rank=32) 1e-3 → 2.5" and line.chosen == "1e-3, lora(rank=32)"
 
 
 def test_what_is_on_no_front_is_named() -> None:

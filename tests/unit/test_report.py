@@ -331,6 +331,15 @@ def test_headline_names_the_best_its_equals_and_one_seed() -> None:
     assert len(chinese) == len(said) and "得分最好的是 full" in chinese[0]
 
 
+def test_one_line_a_method_says_all_its_comparisons() -> None:
+    facts = results()
+    said = report.standings(facts)
+    decisive = [v for v in facts["verdicts"] if v["metric"] == "rouge1"]
+    assert len(said) == len({v["a"] for v in decisive}) and said == [s for s in said if s.count("95 %") >= 1]
+    assert sum(line.count("95 %") for line in said) == len(decisive)
+    assert any(line.startswith("full: ") and "better than prompt(tokens=50) (+" in line for line in said)
+
+
 def test_the_lighter_of_two_that_tie_is_recommended() -> None:
     facts = results()
     for v in facts["verdicts"]:

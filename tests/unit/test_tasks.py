@@ -198,7 +198,7 @@ def test_broken_settings_are_refused_when_typed():
 
 @pytest.mark.parametrize("cls", TASKS.values())
 def test_every_task_has_a_card_and_metrics(cls):
-    assert cls.kind in ("text", "label") and cls.best_by in cls.metrics
+    assert cls.kind in ("text", "label", "read") and cls.best_by in cls.metrics
     for part in ("Example:", "Right:", "Limits:", "Defaults:"):
         assert part in cls.__doc__
     assert parse_task(cls.word) == cls()

@@ -99,7 +99,8 @@ def _run(study: Any, options: argparse.Namespace) -> int:
         print(json.dumps(results, ensure_ascii=False))
     else:
         show.results(results, pages)
-    return DONE if all(t["status"] == "done" for t in results["trials"]) else SOME_FAILED
+    trials = [t for one in (results, *results.get("studies", ())) for t in one["trials"]]
+    return DONE if all(t["status"] == "done" for t in trials) else SOME_FAILED
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`data check|clean|split|preview`: what is in the rows, before money is spent."""
+"""`data check|clean|split|mix|preview`: what is in the rows, before money is spent."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ BACKBONE = "seedling-t5"
 
 
 def add(verb: NewVerb) -> None:
-    data = verb("data", "what is in the rows and what is wrong with them: check, clean, split, preview", _check)
-    verbs = data.add_subparsers(metavar="check|clean|split|preview", required=True)
+    data = verb("data", "what is in the rows and what is wrong with them: check, clean, split, mix, preview", _check)
+    verbs = data.add_subparsers(metavar="check|clean|split|mix|preview", required=True)
 
     def own(name: str, about: str, run: Verb) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=about, description=about)
@@ -45,6 +45,13 @@ def add(verb: NewVerb) -> None:
     split.add_argument("--dev", type=float, default=0.1, help="share of the rows (default 0.1)")
     split.add_argument("--test", type=float, default=0.1, help="share of the rows (default 0.1)")
     split.add_argument("--seed", type=int, default=0, help="another seed, other splits (default 0)")
+
+    about = "write several data sets as one, a task each, for --task instruct"
+    mix = verbs.add_parser("mix", help=about, description=about)
+    mix.set_defaults(verb=_mix)
+    mix.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as JSON")
+    mix.add_argument("sources", metavar="NAME=SOURCE", nargs="+", help="a task's name, and data as compare takes them")
+    mix.add_argument("--out", required=True, help="folder of the mixture")
 
     preview = own("preview", "show the exact tokens of some rows, and which of them count in the loss", _preview)
     preview.add_argument("--backbone", default=BACKBONE, help=f"built-in name, folder or hub id (default {BACKBONE})")
@@ -186,6 +193,26 @@ def _split(options: argparse.Namespace) -> int:
     return _told(facts, paths, options.json)
 
 
+def _mix(options: argparse.Namespace) -> int:
+    from ..data.clean import write
+    from ..mixing import gathered
+
+    sources: dict[str, str] = {}
+    for typed in options.sources:
+        name, equals, source = typed.partition("=")
+        if not name or not equals or not source or name in sources:
+            raise UserError(
+                f"{typed!r} names no data set of its own.", "NAME=SOURCE, each name once", "summary=dialogues"
+            )
+        sources[name] = source
+    options.data = next(iter(sources.values()))
+    out = _out(options, "mix")
+    table = gathered(sources)
+    rows = {split: len(own) for split, own in table.splits.items()}
+    facts = {"out": str(out), "after": rows, "notes": list(table.notes)}
+    return _told(facts, write(out, table.splits), options.json)
+
+
 def _told(facts: dict[str, Any], paths: Sequence[Path], as_json: bool) -> int:
     """What was written, and how many rows went in and came out."""
     if as_json:
@@ -195,7 +222,7 @@ def _told(facts: dict[str, Any], paths: Sequence[Path], as_json: bool) -> int:
         print(f"  note: {note}")
     for what, times in facts.get("changes", {}).items():
         print(f"{times:>8,}  {what}")
-    for name in ("before", "after"):
+    for name in (n for n in ("before", "after") if n in facts):
         print(f"{name}: {', '.join(f'{split} {rows:,}' for split, rows in facts[name].items())}")
     print("\n".join(map(str, paths)))
     return DONE

@@ -30,15 +30,25 @@ def study_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seconds", type=float, help="training seconds of every method, with --equal seconds")
     sub.add_argument("--batch-size", type=int, help="rows per optimiser step (default 16)")
     sub.add_argument("--seeds", type=int, default=1, help="seeds per method")
-    sub.add_argument("--train-rows", type=int, help="draw this many training rows")
+    sub.add_argument(
+        "--train-rows",
+        type=counts,
+        metavar="N[,N…]",
+        help="draw this many training rows; several numbers show how much data is enough",
+    )
     sub.add_argument("--test-rows", type=int, help="draw this many test rows")
     sub.add_argument("--dev-rows", type=int, help="development rows of each evaluation (default 200)")
     sub.add_argument(
         "--search",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="search every trained method's learning rate, with as many tokens for each (the default); "
-        "--no-search takes each card's",
+        help="search every trained method's learning rate, and rank, tokens or size where they are left out, with as "
+        "many tokens for each (the default); --no-search takes each card's",
+    )
+    sub.add_argument(
+        "--race",
+        action="store_true",
+        help="stop a trial that a sequential test finds behind a finished one at the same step, and say so",
     )
     sub.add_argument(
         "--forecast",
@@ -85,7 +95,8 @@ def study_of(options: argparse.Namespace) -> Any:
     from ..study import Study
 
     chosen = {
-        name: getattr(options, name) for name in ("epochs", "steps", "batch_size", "dev_rows", "equal", "seconds")
+        name: getattr(options, name)
+        for name in ("epochs", "steps", "batch_size", "dev_rows", "equal", "seconds", "race")
     }
     return Study(
         options.backbone,
@@ -104,6 +115,12 @@ def study_of(options: argparse.Namespace) -> Any:
         options.forecast is not False,
         options.minutes,
     )
+
+
+def counts(text: str) -> int | tuple[int, ...]:
+    """`200` or `200,800,3200`."""
+    numbers = tuple(int(part) for part in text.split(","))
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _words_from(options: argparse.Namespace) -> None:
@@ -135,7 +152,7 @@ def _words_from(options: argparse.Namespace) -> None:
     for word, value in words.items():
         name = _option(path, word, value, options)
         if getattr(options, name) in (None, False) or (name, getattr(options, name)) in DEFAULTS:
-            setattr(options, name, ", ".join(map(str, value)) if isinstance(value, list) else value)
+            setattr(options, name, LISTS[name](value) if isinstance(value, list) else value)
 
 
 DEFAULTS = (("seeds", 1), ("precision", "auto"))
@@ -153,7 +170,7 @@ def _option(path: Path, word: Any, value: Any, options: argparse.Namespace) -> s
     if name not in known:
         raise UserError(f"{path} has an unknown word {word!r}.", ", ".join(sorted(known)), closest(name, known))
     wanted = KINDS.get(name, str)
-    items = value if isinstance(value, list) and name == "methods" else [value]
+    items = value if isinstance(value, list) and name in LISTS else [value]
     whole = wanted is float and isinstance(value, int) and not isinstance(value, bool)
     if not whole and not all(isinstance(item, wanted) and (wanted is bool or item is not True) for item in items):
         raise UserError(f"{path}: {word} is {value!r}.", f"{word}: {EXAMPLES[wanted]}", "write it like that")
@@ -163,9 +180,14 @@ def _option(path: Path, word: Any, value: Any, options: argparse.Namespace) -> s
 KINDS: dict[str, type] = {
     **dict.fromkeys(("epochs", "minutes", "seconds"), float),
     **dict.fromkeys(("steps", "batch_size", "seeds", "train_rows", "test_rows", "dev_rows"), int),
-    **dict.fromkeys(("search", "forecast"), bool),
+    **dict.fromkeys(("search", "forecast", "race"), bool),
 }
 """What a word of a study.yaml holds, where it is not text."""
+LISTS: dict[str, Callable[[list[Any]], Any]] = {
+    "methods": lambda words: ", ".join(map(str, words)),
+    "train_rows": tuple,
+}
+"""Words that may hold a list, and what becomes of it."""
 EXAMPLES = {float: "2.5", int: "2", bool: "true or false", str: "text, in quotes where it has signs in it"}
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..affine import Affine
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..errors import Refused
@@ -24,6 +25,9 @@ class Offset(Actor):
 
     def after(self, x: Tensor, y: Tensor) -> Tensor:
         return y + self.offset.to(y.dtype)
+
+    def affine(self) -> Affine:
+        return Affine(shift_o=self.offset)
 
 
 @spelled

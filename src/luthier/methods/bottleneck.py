@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -38,12 +39,13 @@ class Bottleneck(Method):
     Wins where depth helps: tasks far from pretraining; costs two more products per sub-layer that cannot be merged.
     Fails as LoRA does at tiny sizes.
     Defaults: size 16 (the paper: 8 to 256), 1e-3. Searched at 250 M: 1e-4 to 3e-3 (T-Few and PEFT
-    comparisons).
+    comparisons); an open size also as 8 and 64 (two of the three that the paper's §3.2 searches).
     """
 
     word: ClassVar[str] = "bottleneck"
     rates: ClassVar[tuple[float, float]] = (1e-4, 3e-3)
-    size: int = field(default=16, metadata={"shown": True})
+    structures: ClassVar[Mapping[str, tuple[Any, ...]]] = {"size": (16, 8, 64)}
+    size: int | None = field(default=None, metadata={"shown": True})
     targets: str = "o,down"
     learning_rate: float | None = None
 
@@ -52,4 +54,5 @@ class Bottleneck(Method):
         rate_in_range(self)
 
     def delta(self, backbone: Backbone) -> Delta:
-        return Delta({site: Residual(site, self.size) for site in backbone.sites(self.targets)})
+        size = self.value("size")
+        return Delta({site: Residual(site, size) for site in backbone.sites(self.targets)})

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..affine import Affine
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..spell import spelled
@@ -34,12 +35,21 @@ class Decomposed(Actor):
         square_o = ((b @ (a @ a.T)) * b).sum(1)
         return (self._square_o + 2 * s * cross_o + s * s * square_o).clamp_min(0).sqrt()
 
-    def after(self, x: Tensor, y: Tensor) -> Tensor:
+    def share_o(self) -> Tensor:
+        """What the frozen rows are multiplied by, m/‖W+sBA‖."""
         with torch.no_grad():
             norm_o = self.norm_o()
-        share_o, bias_o = self.magnitude / norm_o, self._frozen[1]
+        return self.magnitude / norm_o
+
+    def after(self, x: Tensor, y: Tensor) -> Tensor:
+        share_o, bias_o = self.share_o(), self._frozen[1]
         plain = y.float() if bias_o is None else y.float() - bias_o
         return y + ((share_o - 1) * plain + share_o * self.low.change(x)).to(y.dtype)
+
+    def affine(self) -> Affine:
+        share_o, bias_o, low = self.share_o(), self._frozen[1], self.low.affine()
+        shift_o = None if bias_o is None else (1 - share_o) * bias_o
+        return Affine(share_o, shift_o, low.a_ri, share_o[:, None] * low.b_or)
 
     def to_peft(self) -> dict[str, Tensor]:
         return self.low.to_peft() | {"lora_magnitude_vector": self.magnitude}
@@ -57,13 +67,14 @@ class DoRA(Method):
     Source: Liu et al. 2024, "DoRA", arXiv:2402.09353, §4 (norm detached: §4.3).
     Trained: LoRA's plus Σ out. Flan-T5-base, rank 32 on q and v: 3,538,944 + 72·768.
     Wins over LoRA by little, mostly at small ranks; costs one extra product with the frozen matrix per step.
-    Defaults: as LoRA.
+    Defaults: as LoRA; its open rank is searched as LoRA's is (the paper's §5.5 shows ranks of 4 to 64).
     """
 
     word: ClassVar[str] = "dora"
     aliases = LoRA.aliases
     rates: ClassVar[tuple[float, float]] = LoRA.rates
-    rank: int = field(default=8, metadata={"shown": True})
+    structures: ClassVar[Mapping[str, tuple[Any, ...]]] = LoRA.structures
+    rank: int | None = field(default=None, metadata={"shown": True})
     alpha: float | None = None
     dropout: float = 0.0
     targets: str = "q,v"

@@ -20,7 +20,8 @@ class FewShot(Method):
     Trained: nothing; count 0. The demonstrations are drawn once, by the seed, from the shorter half of the
     training rows, and are the same for every question.
     Wins with large causal backbones and a handful of rows; fails where the prompt gets longer than what the
-    backbone was trained on, as with small encoder-decoders. Not applicable to a class head.
+    backbone was trained on, as with small encoder-decoders. Of classes it shows and reads the
+    words, on encoders too; plain text has no examples to show.
     Defaults: 2 examples, a prompt that still fits.
     """
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..affine import Affine
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..spell import spelled
@@ -25,6 +26,9 @@ class ScaleOutput(Actor):
 
     def after(self, x: Tensor, y: Tensor) -> Tensor:
         return (y.float() * self.scale).to(y.dtype)
+
+    def affine(self) -> Affine:
+        return Affine(gain_o=self.scale)
 
     def to_peft(self) -> dict[str, Tensor]:
         return {"ia3_l": self.scale[:, None]}

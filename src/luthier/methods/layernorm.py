@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..affine import Affine
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..spell import spelled
@@ -38,6 +39,11 @@ class NormChange(Actor):
         plain = y.float() if self.bias is None else y.float() - self._frozen[1]
         change = plain * (self._inverse * (self.weight - self._frozen[0]))
         return y + (change if self.bias is None else change + (self.bias - self._frozen[1])).to(y.dtype)
+
+    def affine(self) -> Affine:
+        gain_o = self._inverse * (self.weight - self._frozen[0])
+        shift_o = None if self.bias is None else self.bias - self._frozen[1] * (gain_o + 1)
+        return Affine(gain_o + 1, shift_o)
 
     def to_peft(self) -> dict[str, Tensor]:
         return {f"ln_tuning_layers.{name}": now for name, now in self.named_parameters()}

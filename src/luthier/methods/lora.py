@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..affine import Affine
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..ops.dropout import Dropout
@@ -35,6 +36,9 @@ class LowRank(Actor):
     def after(self, x: Tensor, y: Tensor) -> Tensor:
         return y + self.change(x).to(y.dtype)
 
+    def affine(self) -> Affine:
+        return Affine(a_ri=self.a, b_or=self.b * self.scale)
+
     def to_peft(self) -> dict[str, Tensor]:
         return {"lora_A.weight": self.a, "lora_B.weight": self.b}
 
@@ -51,8 +55,8 @@ class LoRA(Method):
     Trained: Σ rank·(in + out) over the targets; Flan-T5-base, rank 32 on q and v: 36·2·32·1536 = 3,538,944.
     Wins nearly everywhere at a hundredth of the parameters; fails to add knowledge that needs more than its rank.
     Defaults: rank 8 on q and v as in the paper's §4.2; alpha = rank (scale 1, as in the dialogue-summary lab);
-    1e-3 at 250 M parameters as there, growing as the cube root of smallness. Searched at
-    250 M: 1e-4 (PEFT's method comparison) to 3e-3 (T-Few, rank 4).
+    1e-3 at 250 M parameters as there, growing as the cube root of smallness. Searched at 250 M: 1e-4 (PEFT's method
+    comparison) to 3e-3 (T-Few, rank 4); an open rank also as 2 (level with 64 in the paper's §7.2) and 32 (the lab).
     """
 
     word: ClassVar[str] = "lora"
@@ -68,7 +72,8 @@ class LoRA(Method):
         "lr": "learning_rate",
     }
     rates: ClassVar[tuple[float, float]] = (1e-4, 3e-3)
-    rank: int = field(default=8, metadata={"shown": True})
+    structures: ClassVar[Mapping[str, tuple[Any, ...]]] = {"rank": (8, 2, 32)}
+    rank: int | None = field(default=None, metadata={"shown": True})
     alpha: float | None = None
     dropout: float = 0.0
     targets: str = "q,v"
@@ -82,11 +87,13 @@ class LoRA(Method):
 
     @property
     def scale(self) -> float:
-        alpha = self.rank if self.alpha is None else self.alpha
-        return alpha / math.sqrt(self.rank) if self.rslora else alpha / self.rank
+        rank = self.value("rank")
+        alpha = rank if self.alpha is None else self.alpha
+        return alpha / math.sqrt(rank) if self.rslora else alpha / rank
 
     def delta(self, backbone: Backbone) -> Delta:
-        return Delta({s: LowRank(s, self.rank, self.scale, self.dropout) for s in backbone.sites(self.targets)})
+        rank, scale = self.value("rank"), self.scale
+        return Delta({s: LowRank(s, rank, scale, self.dropout) for s in backbone.sites(self.targets)})
 
     def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
         sites = backbone.sites(self.targets)
@@ -95,8 +102,8 @@ class LoRA(Method):
         return {
             "peft_type": "LORA",
             "task_type": TASK_TYPES[backbone.kind],
-            "r": self.rank,
-            "lora_alpha": self.rank if self.alpha is None else self.alpha,
+            "r": self.value("rank"),
+            "lora_alpha": self.value("rank") if self.alpha is None else self.alpha,
             "lora_dropout": self.dropout,
             "target_modules": target_modules(backbone, sites)[0],
             "bias": "none",

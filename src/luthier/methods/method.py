@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -34,6 +35,9 @@ class Method:
     growth: ClassVar[float] = 1 / 3
     """Smaller backbones bear larger rates: the default is `published_rate` · (250 M / parameters)^growth, where
     fewer than 4 M parameters, the smallest size it was tried on, count as 4 M."""
+    structures: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    """Setting -> the card's default, then what a search tries beside it; the card names their sources. Such a setting
+    is None where it is left open."""
 
     def delta(self, backbone: Backbone) -> Delta:
         """A fresh delta, drawn from torch's global generator (the caller seeds it).
@@ -57,6 +61,19 @@ class Method:
         low, high = low * growth, high * growth
         return (low, (low * middle) ** 0.5, middle, (middle * high) ** 0.5, high)
 
+    def value(self, setting: str) -> Any:
+        """A structural setting: the one that was set, else the card's default."""
+        chosen = getattr(self, setting)
+        return self.structures[setting][0] if chosen is None else chosen
+
+    def forms(self) -> tuple[Method, ...]:
+        """This method as its card has it, then what a search tries beside it: one open setting changed at a time."""
+        left = [name for name in self.structures if getattr(self, name) is None]
+        shown = {f.name for f in dataclasses.fields(self) if f.metadata.get("shown")}
+        plain = dataclasses.replace(self, **{name: self.value(name) for name in left if name in shown})
+        others = [dataclasses.replace(plain, **{n: v}) for n in left for v in self.structures[n][1:]]
+        return (plain, *others)
+
     def _growth(self, backbone: Backbone) -> float:
         return (250e6 / max(backbone.parameters, 4e6)) ** self.growth
 
@@ -74,7 +91,7 @@ def at_least(method: Method, least: float, *names: str) -> None:
     """Refuse settings below `least`."""
     for name in names:
         value = getattr(method, name)
-        if value < least:
+        if value is not None and value < least:
             raise SpellingError(
                 f"{method.word}: {name}={value} is too small.", f"{least} or more", f"set {name} to at least {least}"
             )

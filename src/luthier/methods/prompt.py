@@ -51,30 +51,33 @@ class PromptTuning(Method):
     Wins at 10 B and more, where it equals full fine-tuning, and when tasks must share a batch; fails on small
     backbones and at low learning rates, and makes every input n tokens longer.
     Defaults: 20 tokens (the paper: 20 to 100) from vocabulary rows. The paper's 0.3 is Adafactor's; with AdamW
-    published rates are 1e-3 to 3e-2. Searched at 250 M: 3e-3 (a 3 B backbone's 1e-3) to the paper's 0.3.
+    published rates are 1e-3 to 3e-2. Searched at 250 M: 3e-3 (a 3 B backbone's 1e-3) to the paper's 0.3; where they
+    are open also 100 tokens and a random start (§3.2).
     """
 
     word: ClassVar[str] = "prompt"
     aliases = {"num_virtual_tokens": "tokens", "prompt_length": "tokens", "lr": "learning_rate"}
     rates: ClassVar[tuple[float, float]] = (3e-3, 3e-1)
     published_rate: ClassVar[float] = 3e-2
-    tokens: int = field(default=20, metadata={"shown": True})
-    start: str = "vocabulary"
+    structures: ClassVar[Mapping[str, tuple[Any, ...]]] = {"tokens": (20, 100), "start": STARTS}
+    tokens: int | None = field(default=None, metadata={"shown": True})
+    start: str | None = None
     learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         at_least(self, 1, "tokens")
         rate_in_range(self)
-        if self.start not in STARTS:
+        if self.start not in (None, *STARTS):
             raise SpellingError(f"prompt: start={self.start!r} is unknown.", ", ".join(STARTS), "choose one of them")
 
     def delta(self, backbone: Backbone) -> Delta:
         site = backbone.embeddings()["decoder" if backbone.kind == "causal" else "encoder"]
-        rows = first_rows(backbone, self.tokens, self.start)
-        return Delta({site: VirtualRows(rows)}, virtual_tokens=self.tokens)
+        tokens = self.value("tokens")
+        rows = first_rows(backbone, tokens, self.value("start"))
+        return Delta({site: VirtualRows(rows)}, virtual_tokens=tokens)
 
     def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
-        return prompt_config("PROMPT_TUNING", self.tokens, backbone)
+        return prompt_config("PROMPT_TUNING", self.value("tokens"), backbone)
 
     @classmethod
     def from_adapter(cls, config: Mapping[str, Any], backbone: Backbone) -> Method | None:

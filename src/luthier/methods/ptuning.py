@@ -47,14 +47,15 @@ class PTuning(Method):
     Wins over plain prompts when the raw rows do not move; costs far more trained parameters. Fails like prompts on
     small backbones.
     Defaults: 20 tokens, H = the embedding width, 2e-3. Searched at 250 M: 1e-4 to 1e-2, the upper part of what P-tuning
-    papers use (1e-5 to 1e-2).
+    papers use (1e-5 to 1e-2); open tokens also as 8 and 100 (as prefix).
     """
 
     word: ClassVar[str] = "ptuning"
     aliases = {"num_virtual_tokens": "tokens", "encoder_hidden_size": "hidden", "lr": "learning_rate"}
     rates: ClassVar[tuple[float, float]] = (1e-4, 1e-2)
     published_rate: ClassVar[float] = 2e-3
-    tokens: int = field(default=20, metadata={"shown": True})
+    structures: ClassVar[Mapping[str, tuple[Any, ...]]] = {"tokens": (20, 8, 100)}
+    tokens: int | None = field(default=None, metadata={"shown": True})
     hidden: int | None = None
     learning_rate: float | None = None
 
@@ -65,11 +66,12 @@ class PTuning(Method):
     def delta(self, backbone: Backbone) -> Delta:
         site = backbone.embeddings()["decoder" if backbone.kind == "causal" else "encoder"]
         width = site.features_out
-        rows = WrittenRows(torch.randn(self.tokens, width), self.hidden or width)
-        return Delta({site: rows}, virtual_tokens=self.tokens)
+        tokens = self.value("tokens")
+        rows = WrittenRows(torch.randn(tokens, width), self.hidden or width)
+        return Delta({site: rows}, virtual_tokens=tokens)
 
     def adapter_config(self, backbone: Backbone) -> dict[str, Any] | None:
-        config = prompt_config("P_TUNING", self.tokens, backbone)
+        config = prompt_config("P_TUNING", self.value("tokens"), backbone)
         return config and config | {
             "encoder_hidden_size": self.hidden or config["token_dim"],
             "encoder_reparameterization_type": "MLP",

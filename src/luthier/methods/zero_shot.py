@@ -19,7 +19,8 @@ class ZeroShot(Method):
     Source: Wei et al. 2022, "Finetuned Language Models Are Zero-Shot Learners", arXiv:2109.01652, §2.
     Trained: nothing; count 0.
     Wins where the backbone already follows the instruction; the line every tuned method must beat. Fails on
-    backbones that never saw instructions. Not applicable to a class head, which would be random.
+    backbones that never saw instructions. Of classes it reads the words, on encoders at a mask (Schick and Schütze
+    2021, arXiv:2001.07676, §3.1), never a class head, which would be random.
     Defaults: none.
     """
 

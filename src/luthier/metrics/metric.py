@@ -26,7 +26,9 @@ class Metric(Protocol):
     family: ClassVar[str]
     """A word that stands for several metrics; empty where there is none."""
     per_row: ClassVar[bool]
-    """True: the mean of one value per row. False: only all rows together have a value."""
+    """True: a row, or a group of them, has a value of its own. False: only all rows together have one."""
+    lower_is_better: ClassVar[bool]
+    """False where a metric does not say; ask `luthier.metrics.direction`."""
 
     def tally(self, predictions: Sequence[Prediction]) -> Array:
         """(rows, columns): numbers that may be added up over rows.

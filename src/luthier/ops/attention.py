@@ -47,9 +47,12 @@ def attention(
         raise ValueError("causal attention over several positions needs its mask")
     if settings.get("tap") is not None:
         settings["tap"].append((key, value))
-    if settings.get("prefix"):
+    prefixes = settings.get("prefix") or []
+    if prefixes and not torch.is_grad_enabled() and all(p.rows is not None for p in prefixes):
+        return _row_by_row(module, query, key, value, attention_mask, settings), None
+    if prefixes:
         mask, bias = _sum(attention_mask, bias), None
-        key, value, attention_mask = with_prefix(key, value, mask, settings["prefix"], query.shape[2])
+        key, value, attention_mask = with_prefix(key, value, mask, prefixes, query.shape[2])
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
@@ -64,6 +67,24 @@ def attention(
     mask = None if mask is None else mask.to(query.dtype)
     output = F.scaled_dot_product_attention(query, key, value, mask, dropout_p=p, scale=scale)
     return output.transpose(1, 2).contiguous(), None
+
+
+def _row_by_row(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, settings: dict[str, Any]
+) -> Tensor:
+    """Rows of a prefix attend once more by themselves: the keys and values of all other rows are not copied."""
+    bias = settings.get("position_bias")
+    plain = {name: given for name, given in settings.items() if name not in ("prefix", "tap", "position_bias")}
+    output, _ = attention(module, query, key, value, mask, position_bias=bias, **plain)
+    for prefix in settings["prefix"]:
+        mine = prefix.rows
+        own_mask, own_bias = (t if t is None or len(t) == 1 else t[mine] for t in (mask, bias))
+        alone = [prefix._replace(rows=None)]
+        own = attention(
+            module, query[mine], key[mine], value[mine], own_mask, position_bias=own_bias, prefix=alone, **plain
+        )
+        output[mine] = own[0]
+    return output
 
 
 def _capped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, cap: float, p: float) -> Tensor:

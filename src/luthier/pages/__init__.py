@@ -20,6 +20,7 @@ from jinja2 import ChainableUndefined, Environment, FileSystemLoader, Undefined
 from markupsafe import Markup
 
 from luthier import humane
+from luthier.metrics import lower_is_better
 
 from . import glyphs
 
@@ -94,7 +95,8 @@ def _environment(**settings: Any) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(FOLDER), undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True, **settings
     )
-    environment.globals.update(both=both, say=say, humane=humane, fenced=fenced, badge=glyphs.badge)
+    ours = {"both": both, "say": say, "humane": humane, "fenced": fenced, "badge": glyphs.badge}
+    environment.globals.update(**ours, lower_is_better=lower_is_better)
     return environment
 
 

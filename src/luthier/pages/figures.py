@@ -10,10 +10,11 @@ import numpy as np
 from markupsafe import Markup
 
 from luthier import charts, humane
+from luthier.metrics import lower_is_better
 
 from . import glyphs
 from .lengths import Lengths
-from .summary import LOWER_IS_BETTER, Entry
+from .summary import Entry
 
 COSTS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("trainable_parameters", "trainable", humane.count),
@@ -46,10 +47,10 @@ def costs(entries: Sequence[Entry], metric: str) -> list[Figure]:
         notes = {e.id: f"{humane.scored(metric, e.metrics[metric])}, {written(e.facts[field])}" for e in shown}
         points = [charts.Point(e.name, e.mark, e.facts[field], *_around(e.metrics[metric]), notes[e.id]) for e in shown]
         wide, narrow = (
-            charts.scatter(points, charts.Frame(width, height, written, _ticks(metric)), metric in LOWER_IS_BETTER)
+            charts.scatter(points, charts.Frame(width, height, written, _ticks(metric)), lower_is_better(metric))
             for width, height in ((760, 420), (350, 330))
         )
-        front = [p.name for p in charts.front(points, metric in LOWER_IS_BETTER)]
+        front = [p.name for p in charts.front(points, lower_is_better(metric))]
         figures.append(Figure(word, wide, narrow, [(e, notes[e.id]) for e in shown], front))
     return figures
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from luthier import humane
+from luthier.metrics import direction
 
-from .summary import LOWER_IS_BETTER, Entry, Results, Sentence, entries, primary
+from .summary import Entry, Results, Sentence, entries, primary
 
 UNTUNED = ("zero_shot", "few_shot")
 
@@ -25,7 +26,7 @@ def headline(results: Results) -> list[Sentence]:
         return said + _unfinished(results)
     methods = dict.fromkeys(e.method for e in scored)
     means = {m: float(np.mean([e.mean(metric) for e in scored if e.method == m])) for m in methods}
-    best = (min if metric in LOWER_IS_BETTER else max)(means, key=lambda m: means[m])
+    best = max(means, key=lambda m: direction(metric) * means[m])
     runs = [e for e in scored if e.method == best]
     score = _over_seeds(metric, runs)
     if len(means) == 1:
@@ -52,7 +53,7 @@ def _standing(results: Results, best: str, others: list[str], n: Any) -> list[Se
     metric = primary(results)
     standing = {m: _against(results, best, m) for m in others}
     groups = {s: [m for m in others if standing[m] == s] for s in ("cannot", "ties", "beats", "uncompared")}
-    values = {"n": humane.exact(n), "margin": humane.points(metric, results["study"].get("margin"))}
+    values = {"n": humane.exact(n), "margin": humane.margin(metric, results["study"].get("margin"))}
     said: list[Sentence] = [(key, {"names": names, **values}) for key, names in groups.items() if names]
     if not (groups["cannot"] or groups["ties"] or groups["beats"]):
         return said
@@ -108,8 +109,7 @@ def _references(results: Results, best: str) -> list[Sentence]:
     lines = [r for r in results.get("references") or () if humane.known((r["metrics"].get(metric) or {}).get("mean"))]
     rivals = [r for r in lines if r.get("against")]
     if rivals:
-        sign = -1 if metric in LOWER_IS_BETTER else 1
-        top = max(rivals, key=lambda r: sign * r["metrics"][metric]["mean"])
+        top = max(rivals, key=lambda r: direction(metric) * r["metrics"][metric]["mean"])
         word = {"better": "line_beaten", "worse": "line_ahead"}.get(top["against"]["verdict"], "line_level")
         score = humane.scored(metric, top["metrics"][metric])
         said.append((word, {"line": line_name(top), "best": [best], "score": score}))
@@ -137,4 +137,6 @@ def _against(results: Results, best: str, other: str) -> str:
 
 def _unfinished(results: Results) -> list[Sentence]:
     names = [e.name for e in entries(results) if e.status != "done"]
-    return [("unfinished", {"names": names})] if names else []
+    raced = [e.name for e in entries(results) if e.facts.get("raced")]
+    said: list[Sentence] = [("unfinished", {"names": names})] if names else []
+    return [*said, ("raced", {"names": raced})] if raced else said

@@ -25,7 +25,7 @@ class Lengths:
 def lengths(said: Sequence[Said]) -> tuple[list[Lengths], bool]:
     """The references first, then every trial; and whether most of the reference text is in CJK characters."""
     spoken = [one for one in said if one.predictions]
-    if not spoken:
+    if not any(p.prediction for one in spoken for p in one.predictions):  # texts that were only read
         return [], False
     references = [r for p in spoken[0].predictions for r in p.references]
     text = "".join(references)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from luthier import humane
+from luthier.metrics import direction
 
 from .summary import Entry, Results, Sentence, primary
 
@@ -40,6 +41,7 @@ def reasons(results: Results, entries: Sequence[Entry]) -> Reasons | None:
         return None
     facts = [(e, why["trials"][e.id]) for e in known]
     said = [*_lengths(results, known, why), *_precision(known, why), *_copying(known, why), *_turns(known, why)]
+    said += _moved(known, why)
     texts = [(e, f) for e, f in facts if "length" in f]
     labels = [(e, f["labels"]) for e, f in facts if "labels" in f]
     return Reasons(said, texts, labels, why.get("slices") or (), why)
@@ -97,13 +99,26 @@ def _copying(known: Sequence[Entry], why: Mapping[str, Any]) -> list[Sentence]:
     return [("why_copies", {"names": much, "share": span, "people": f"{100 * people:.0f} %"})]
 
 
+def _moved(known: Sequence[Entry], why: Mapping[str, Any]) -> list[Sentence]:
+    """What a method behind the best one did not use of what it may change."""
+    named, said = {e.id: e.name for e in known[1:]}, []
+    for id, found in (why.get("unmoved") or {}).items():
+        if id in named and "share" in found:
+            said.append(("why_unmoved", {"name": [named[id]], "share": f"{100 * found['share']:.2g} %"}))
+        if id in named and "dead" in found:
+            said.append(("why_dead", {"name": [named[id]], "dead": found["dead"], "all": found["all"]}))
+    return said
+
+
 def _turns(known: Sequence[Entry], why: Mapping[str, Any]) -> list[Sentence]:
     """Slices on which another method is ahead of the best."""
-    best, said = known[0], []
+    best, metric, said = known[0], why.get("slice_metric", ""), []
     for part in why.get("slices") or ():
-        top = max(known, key=lambda e: part["means"][e.id])
-        if part["means"][top.id] - part["means"][best.id] > NOTABLE and top.method != best.method:
-            lead = humane.signed(why["slice_metric"], part["means"][top.id] - part["means"][best.id])
+        means = part["means"]
+        top = max(known, key=lambda e: direction(metric) * means[e.id])
+        least = NOTABLE * (means[best.id] if metric in humane.UNBOUNDED else 1)
+        if abs(means[top.id] - means[best.id]) > least and top.method != best.method:
+            lead = humane.signed(metric, means[top.id] - means[best.id])
             values = {"part": part["name"], "name": [top.name], "best": [best.name], "lead": lead}
             said.append((TURNS.get(part["by"], "why_turns_column"), values | {"by": part["by"]}))
     return said

@@ -41,7 +41,7 @@ def spent(entries: Sequence[Entry]) -> list[Spent]:
                 humane.count(search.get("tokens")) if searched else "",
                 humane.duration(search.get("seconds")) if searched else "",
                 ", ".join(_probe(p) for p in _longest(search.get("candidates") or ())),
-                humane.rate(search.get("chosen")) if search else "",
+                _chosen(search, e.facts.get("asked")) if search else "",
                 time,
                 memory,
             )
@@ -49,20 +49,29 @@ def spent(entries: Sequence[Entry]) -> list[Spent]:
     return found
 
 
+def _chosen(search: Mapping[str, Any], asked: Any) -> str:
+    """`3e-4`; with a structure that was searched, `3e-4, lora(rank=32)`."""
+    rate, method = humane.rate(search.get("chosen")), search.get("method")
+    return f"{rate}, {method}" if method and method != asked else rate
+
+
 def _longest(probes: Sequence[Any]) -> list[Any]:
-    """Each learning rate once, with the probe that went furthest, in rising order."""
+    """Each learning rate of each structure once, with the probe that went furthest: the card's structure first, rates
+    in rising order."""
     if not all(isinstance(p, Mapping) for p in probes):
         return list(probes)
-    last = {p.get("learning_rate"): p for p in sorted(probes, key=lambda p: p.get("steps") or 0)}
-    return [last[rate] for rate in sorted(last, key=lambda rate: rate or 0)]
+    last = {(p.get("method"), p.get("learning_rate")): p for p in sorted(probes, key=lambda p: p.get("steps") or 0)}
+    forms = list(dict.fromkeys(p.get("method") for p in probes))
+    shown = sorted(last, key=lambda key: (forms.index(key[0]), key[1] or 0))
+    return [{**last[key], "method": key[0] if key[0] != forms[0] else None} for key in shown]
 
 
 def _probe(p: Any) -> str:
-    """`3e-4 → 2.71`: a learning rate and the development loss it led to."""
+    """`3e-4 → 2.71`: a learning rate and the development loss it led to; `lora(rank=32) 3e-4 → 2.65`."""
     if not isinstance(p, Mapping):
         return humane.rate(p) if humane.known(p) else str(p)
-    loss = p.get("dev_loss")
-    return f"{humane.rate(p.get('learning_rate'))} → {f'{loss:.3g}' if humane.known(loss) else '×'}"
+    loss, form = p.get("dev_loss"), f"{p['method']} " if p.get("method") else ""
+    return f"{form}{humane.rate(p.get('learning_rate'))} → {f'{loss:.3g}' if humane.known(loss) else '×'}"
 
 
 def _against(expected: Any, measured: Any, written: Any) -> str:

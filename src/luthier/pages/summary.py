@@ -9,13 +9,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 from luthier import humane
+from luthier.metrics import direction
 
 from . import say
 
 Results = Mapping[str, Any]
 Sentence = tuple[str, dict[str, Any]]
 """A key of `words.yaml` and its values; lists are names."""
-LOWER_IS_BETTER = frozenset({"perplexity"})
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def entries(results: Results) -> list[Entry]:
             )
         )
     metric = primary(results)
-    sign = 1 if metric in LOWER_IS_BETTER else -1
+    sign = -direction(metric)
 
     def order(e: Entry) -> tuple[bool, bool, float]:
         mean = e.mean(metric)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
-import numpy as np
 import torch
 from torch import nn
 
-from ..delta import Call, Delta, Rows, attach
+from ..delta import Call, Delta, attach
 from .ask import Ask
 
 
@@ -37,16 +36,9 @@ class Seats:
 
     def rows_are(self, asks: Sequence[Ask]) -> None:
         """Row i of the next pass belongs to `asks[i]`."""
-        owner = np.array([self.number(ask) for ask in asks])
-        self._call.rows = [_rows(np.flatnonzero(owner == number)) for number in range(len(self.deltas))]
+        self._call.belong(torch.tensor([self.number(ask) for ask in asks], device=self.model.device))
 
     def all_rows_are(self, ask: Ask) -> None:
         """Every row of the next passes belongs to this one's delta."""
+        self._call.owner = None
         self._call.rows = [None if delta is ask.served.delta else slice(0, 0) for delta in self.deltas]
-
-
-def _rows(found: np.ndarray) -> Rows:
-    """Neighbours as a slice, which is no copy."""
-    if len(found) and found[-1] - found[0] + 1 == len(found):
-        return slice(int(found[0]), int(found[-1]) + 1)
-    return torch.from_numpy(found)

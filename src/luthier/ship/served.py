@@ -110,6 +110,12 @@ def open_served(folder: Path, backbone: Backbone | None = None) -> Served:
     if facts is None or facts.get("status") != "done":
         raise UserError(f"{folder} holds no finished trial.", "a trial's folder", "luthier list shows the studies")
     run = Run(folder, tell=lambda _: None)
+    if run.task.kind == "read":
+        raise Refused(
+            f"{folder.name} was trained to read text; it answers nothing.",
+            "trials of tasks that answer",
+            f"luthier export merged {folder} makes an ordinary model of it",
+        )
     if backbone is not None:
         if run.trial.fingerprint != backbone.fingerprint:
             raise UserError(

@@ -77,7 +77,7 @@ def model_facts(served: Served) -> dict[str, Any]:
         "created": created,
         "owned_by": "luthier",
         "parent": Path(served.run.backbone.name).name,
-        "method": served.run.trial.method,
+        "method": repr(served.run.method),
         "task": served.task.word,
         "version": served.version,
     }

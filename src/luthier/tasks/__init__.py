@@ -16,14 +16,16 @@ from ..spell import parse, shelf
 from .answer import Answer
 from .chat import Chat
 from .classify import Classify
+from .instruct import Instruct
 from .keywords import Keywords
+from .read import Read
 from .rows import examples, input_keys, with_labels
 from .settle import settle
 from .summarise import Summarise
 from .task import Task
 from .translate import Translate
 
-TASKS = shelf("tasks", (Summarise, Classify, Answer, Translate, Keywords, Chat))
+TASKS = shelf("tasks", (Summarise, Classify, Answer, Translate, Keywords, Chat, Read, Instruct))
 
 
 def parse_task(text: str, notes: list[str] | None = None) -> Task:
@@ -59,7 +61,9 @@ __all__ = [
     "Answer",
     "Chat",
     "Classify",
+    "Instruct",
     "Keywords",
+    "Read",
     "Summarise",
     "Task",
     "Translate",

@@ -9,7 +9,7 @@ from ..errors import SpellingError
 from ..records import Example
 from ..spell import spelled
 from .task import check
-from .template import fill
+from .template import SLOT, fill
 
 
 @spelled
@@ -18,11 +18,13 @@ class Classify:
     """Choose one of N labels.
 
     Example: "The room smelled of smoke and nobody cared." -> "0", read by language models as the word "negative"
-        where `words=('negative','positive')` is given.
+        where `words=('negative','positive')` is given. An encoder reads words at a slot: "{text} It was [MASK]."
     Right: accuracy, and macro-F1, the plain mean of the labels' F1, fractions in 0-1 (Sokolova and Lapalme 2009, "A
         systematic analysis of performance measures for classification tasks", table 3). Macro-F1 picks the
         checkpoint, because a model that always says the commonest label has a fine accuracy and no use.
-    Limits: one label per row; labels that train does not show cannot be learned and are refused.
+    Limits: one label per row; labels that train does not show cannot be learned and are refused. At a slot there are
+        as many masks as the longest word has pieces, and a word scores the mean log-probability of its own pieces
+        times that number: the plain sum where words are equally long, and no reward for being short where not.
     Defaults: 8 new tokens, of use only where a label is written out; labels are chosen, not generated.
     """
 
@@ -39,7 +41,8 @@ class Classify:
     segments: tuple[str, ...] = ()
     """The one or two columns an encoder reads; empty: it reads the whole prompt as one."""
     head: bool | None = None
-    """True trains a class head, False reads label words; None: a head on encoders, words elsewhere."""
+    """True trains a class head, False reads label words (an encoder's at `[MASK]`); None: a head on encoders where
+    something is trained, words elsewhere."""
     words: tuple[str, ...] = ()
     """How a language model says each of `labels`, in the same order; `with_labels` fills in the labels themselves."""
 
@@ -54,9 +57,14 @@ class Classify:
                 raise SpellingError(f"classify: {name}={given!r}.", "different texts", "write ('negative','positive')")
 
     def prompt_text(self, example: Example) -> str:
-        """What a language model reads."""
-        return fill(self.prompt, example.fields)
+        """What a language model reads before it says the word."""
+        return self.around(example)[0]
+
+    def around(self, example: Example) -> tuple[str, str]:
+        """The text before the slot, and the text behind it."""
+        before, _, behind = self.prompt.partition(SLOT)
+        return fill(before, example.fields), fill(behind, example.fields)
 
     def segment_texts(self, example: Example) -> tuple[str, ...]:
         """What an encoder reads: one text, or two that it keeps apart."""
-        return tuple(example.fields[name] for name in self.segments) or (self.prompt_text(example),)
+        return tuple(example.fields[name] for name in self.segments) or ("".join(self.around(example)),)

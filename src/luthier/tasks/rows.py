@@ -13,6 +13,9 @@ from ..records import Example
 from .chat import Chat
 from .classify import Classify
 from .forms import MOST_LABELS, SOURCES
+from .instruct import Instruct
+from .mixture import mixed
+from .read import Read
 from .summarise import Summarise
 from .task import Task
 from .template import columns_of, fill, required_columns
@@ -53,7 +56,8 @@ def examples(
                 without["answer"] += 1
             else:
                 same = first_of.setdefault(_source(task, fields), ids[i])
-                group = _scalar(flat.get("group")) or id_groups.get(i) or (same if len(pieces) == 1 else ids[i])
+                work = fields.get(task.document, "") if isinstance(task, Read) else ""
+                group = work or _scalar(flat.get("group")) or id_groups.get(i) or (same if len(pieces) == 1 else ids[i])
                 name = ids[i] if len(pieces) == 1 else f"{ids[i]}.{number}"
                 done.append(Example(name, group, fields, references))
     if not done:
@@ -65,6 +69,9 @@ def examples(
         f"{split}: {n:,} row{'s' * (n != 1)} without an {what} {'were' if n != 1 else 'was'} left out"
         for what, n in without.items()
     ]
+    if isinstance(task, Instruct) and need_answers:
+        done, told = mixed(task, done, split)
+        notes += told
     groups = len({example.group for example in done})
     if groups < len(done):
         notes.append(f"{split}: {len(done):,} rows in {groups:,} groups that share an id or an input")
@@ -82,6 +89,8 @@ def input_keys(task: Task, row: Row) -> tuple[str, ...]:
     except DataError:  # `examples` will say so with the row's place
         return ()
     keys = (fill(task.prompt, fields), _source(task, fields))
+    if isinstance(task, Read) and fields.get(task.document):
+        keys += (f"{task.document}: {fields[task.document]}",)  # the parts of one work know each other
     return tuple(key for key in dict.fromkeys(keys) if key.strip())
 
 
@@ -174,6 +183,8 @@ def _fields(task: Task, row: Row, place: str) -> dict[str, str]:
     """The text columns that the prompt and an encoder read; missing ones are empty."""
     fields = {}
     more = (MESSAGES,) if isinstance(task, Chat) else getattr(task, "segments", ())
+    more = (task.document,) if isinstance(task, Read) and task.document else more
+    more = (task.by,) if isinstance(task, Instruct) else more
     for name in dict.fromkeys((*columns_of(task.prompt), *more)):
         text = _scalar(row.get(name))
         if text is None:

@@ -11,6 +11,8 @@ from ..errors import DataError, SpellingError
 from ..spell import closest
 from .classify import Classify
 from .forms import ACCEPTED, FORMS, MOST_LABELS, bare, find, prompt_for
+from .instruct import TASK_COLUMNS, Instruct
+from .read import TEXTS, Read
 from .task import Task
 from .template import columns_of
 from .turns import CHAT_COLUMNS, flatten, is_chat
@@ -46,6 +48,8 @@ def settle(
     columns = list(dict.fromkeys(name for row in rows for name in row))
     if answer and answer not in columns:
         raise _no_column(answer, columns, "the answer column")
+    if isinstance(given, Read):
+        return _plain_text(given, columns, prompt, answer)
     if prompt:
         inputs = _placeholders(prompt, columns)
         answer = answer or _only_answer(inputs, columns)
@@ -62,9 +66,41 @@ def settle(
         prompt = prompt_for(word, inputs, answer, chinese)
         notes.append(f"the prompt is the {'Chinese' if chinese else 'English'} default for {word}")
     made = _made(given or words[word](), prompt, answer, inputs)
+    if isinstance(made, Instruct):
+        made = _of_tasks(made, columns)
+        read.add(made.by)
+        notes.append(f"the tasks are named by {made.by}")
     notes.append(f"task {word}: {', '.join(map(bare, inputs))} -> {answer}")
     if idle := [c for c in columns if c not in {*map(bare, inputs), answer, *read}]:
         notes.append(f"columns that are neither prompt nor answer: {', '.join(idle)}")
+    return made, tuple(notes)
+
+
+def _of_tasks(task: Instruct, columns: list[str]) -> Instruct:
+    likely = [c for name in TASK_COLUMNS for c in columns if c.strip().lower() == name]
+    by = task.by or next(iter(likely), "")
+    if by not in columns:
+        raise _no_column(by or TASK_COLUMNS[0], columns, "which names the task of a row (by)")
+    return dataclasses.replace(task, by=by)
+
+
+def _plain_text(given: Read, columns: list[str], prompt: str, answer: str) -> tuple[Read, tuple[str, ...]]:
+    """The text column: the one that was typed, else the first that has a text's name, else the only one."""
+    typed = _placeholders(prompt, columns) if prompt else [answer] if answer else []
+    likely = [c for name in TEXTS for c in columns if c.strip().lower() == name]
+    found = next(iter([*typed, *likely, *(columns if len(columns) == 1 else [])]), None)
+    if found is None:
+        raise DataError(
+            f"None of the columns {', '.join(columns)} is called like a plain text.",
+            ", ".join(TEXTS),
+            "name it: --prompt '{column}'",
+        )
+    if given.document and given.document not in columns:
+        raise _no_column(given.document, columns, "which names the documents")
+    made = dataclasses.replace(given, prompt=prompt or f"{{{found}}}", answer=found)
+    notes = [f"task read: {found}, one document a row" + f", works by {given.document}" * bool(given.document)]
+    if idle := [c for c in columns if c not in (found, given.document)]:
+        notes.append(f"columns that are not read: {', '.join(idle)}")
     return made, tuple(notes)
 
 
@@ -102,7 +138,7 @@ def _no_form(columns: list[str]) -> NoReturn:
     raise DataError(
         f"The columns {', '.join(columns) or '(none)'} have no known shape.",
         ACCEPTED,
-        'say what to use: --prompt "…{column}…" --answer column',
+        'say what to use: --prompt "…{column}…" --answer column, or --task read for plain text',
     )
 
 

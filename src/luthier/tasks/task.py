@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 
 from ..errors import SpellingError
 from ..records import Example
-from .template import columns_of, fill
+from .template import SLOT, columns_of, fill
 
 
 class Task(Protocol):
@@ -16,7 +16,7 @@ class Task(Protocol):
     word: ClassVar[str]
     """Its name on the command line."""
     kind: ClassVar[str]
-    """`text` (an answer is written) or `label` (one of N is chosen)."""
+    """`text` (an answer is written), `label` (one of N is chosen) or `read` (nothing is answered)."""
     metrics: ClassVar[tuple[str, ...]]
     best_by: ClassVar[str]
     """The metric, of `metrics`, that picks the best checkpoint."""
@@ -41,13 +41,19 @@ def check(task: Task) -> None:
     """Refuse settings that cannot work, when they are typed and not an hour later.
 
     Raises:
-        SpellingError: a broken template, one without a column, or no room for an answer.
+        SpellingError: a broken template, one without a column or with two slots, or no room for an answer.
     """
     if task.prompt and not columns_of(task.prompt):
         raise SpellingError(
             f"The prompt {task.prompt!r} names no column: it would be the same for every row.",
             "{column}",
             "put {text} or so into it",
+        )
+    if task.prompt.count(SLOT) > 1:
+        raise SpellingError(
+            f"The prompt {task.prompt!r} has {task.prompt.count(SLOT)} slots.",
+            f"one {SLOT}; words of several pieces get several masks there",
+            "take the others out",
         )
     if task.max_new_tokens < 1:
         raise SpellingError(

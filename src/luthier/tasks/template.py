@@ -13,6 +13,9 @@ from functools import lru_cache
 
 from ..errors import SpellingError
 
+SLOT = "[MASK]"
+"""Where a label's word belongs: as many masks as the longest one has pieces. At the end where a prompt has none."""
+
 PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 
 Piece = tuple[str, str]

@@ -1,0 +1,117 @@
+"""What is asked of a study, the same as words on a command line, and what is refused before anything is read."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .backbone import Backbone
+from .errors import UserError
+from .methods import Method
+from .records import Budget
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The fields of a `Study`, which see."""
+
+    backbone: str | Backbone
+    data: str
+    methods: Sequence[Method] | str = "zero_shot, full, lora"
+    budget: Budget = Budget()  # noqa: RUF009 (frozen)
+    task: str | None = None
+    prompt: str | None = None
+    answer: str | None = None
+    train_rows: int | Sequence[int] | None = None
+    test_rows: int | None = None
+    seeds: int = 1
+    precision: str = "auto"
+    out: str | Path = "runs/study"
+    search: bool = True
+    forecast: bool = True
+    minutes: float | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The numbers of training rows that were named, rising."""
+        named = () if self.train_rows is None else self.train_rows
+        return (named,) if isinstance(named, int) else tuple(sorted(set(named)))
+
+    def command(self) -> str:
+        """The same study as words on a command line."""
+        methods = self.methods if isinstance(self.methods, str) else ", ".join(map(repr, self.methods))
+        name = self.backbone if isinstance(self.backbone, str) else self.backbone.name
+        words = ["luthier", "compare", name, str(self.data), methods]
+        rows = {"train_rows": ",".join(map(str, self.sizes)) or None, "test_rows": self.test_rows}
+        for field, value in ({f: getattr(self, f) for f in ("task", "prompt", "answer")} | rows).items():
+            if value is not None:
+                words += [f"--{field.replace('_', '-')}", str(value)]
+        for field in ("epochs", "steps", "batch_size", "dev_rows"):
+            if getattr(self.budget, field) != getattr(Budget(), field):
+                words += [f"--{field.replace('_', '-')}", f"{getattr(self.budget, field):g}"]
+        words += ["--equal", "seconds", "--seconds", f"{self.budget.seconds:g}"] if self.budget.seconds else []
+        words += ["--seeds", str(self.seeds)] if self.seeds != 1 else []
+        words += ["--race"] if self.budget.race else []
+        words += [] if self.search else ["--no-search"]
+        words += ["--precision", self.precision] if self.precision != "auto" else []
+        return shlex.join([*words, "--out", str(self.out)])
+
+
+def check_numbers(study: Wanted) -> None:
+    """Refuse counts that mean nothing, before anything is read."""
+    for name, value, least in (
+        *(("train_rows", rows, 1) for rows in study.sizes),
+        ("test_rows", study.test_rows, 1),
+        ("seeds", study.seeds, 1),
+        ("minutes", study.minutes, 0.1),
+    ):
+        if value is not None and value < least:
+            raise UserError(f"{name} is {value}.", f"{least} or more", f"set it to at least {least}")
+    for name, least in (
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("dev_rows", 0),
+        ("max_input_tokens", 7),
+        ("max_answer_tokens", 1),
+    ):
+        if getattr(study.budget, name) <= least:
+            raise UserError(f"{name} is {getattr(study.budget, name)}.", f"more than {least}", "raise it")
+    if study.budget.steps is not None and study.budget.steps < 1:
+        raise UserError(f"steps is {study.budget.steps}.", "1 or more", "set it to at least 1")
+    if len(study.sizes) > 1 and study.minutes is not None:
+        raise UserError(
+            f"minutes is {study.minutes:g}, which may take fewer training rows than train_rows={study.sizes} names.",
+            "several numbers of training rows, or a time",
+            "leave one of them out",
+        )
+    check_equal(study.budget)
+
+
+def check_equal(budget: Budget) -> None:
+    """Refuse a search or an equality that leaves open what is spent."""
+    if not 0 <= budget.search <= 10:
+        raise UserError(f"search is {budget.search}.", "0 (none) to 10 trainings", "0.5 is half of one training")
+    if budget.equal not in ("steps", "seconds"):
+        raise UserError(f"equal is {budget.equal!r}.", "steps, seconds", "choose one of them")
+    if (budget.equal == "seconds") != (budget.seconds is not None):
+        raise UserError(
+            f"equal is {budget.equal} and seconds is {budget.seconds}.",
+            "--equal seconds together with --seconds N, or neither",
+            "name the training seconds that every method gets, or leave both out",
+        )
+    if budget.race and budget.equal == "seconds":
+        raise UserError(
+            f"race is {budget.race} and equal is {budget.equal}: methods that take other steps have none in common.",
+            "race with equal steps",
+            "leave one of them out",
+        )
+    if budget.seconds is not None and not 0 < budget.seconds < float("inf"):
+        raise UserError(f"seconds is {budget.seconds}.", "more than 0", "raise it")
+    if budget.seconds is not None and budget.steps is not None:
+        raise UserError(
+            f"steps is {budget.steps} and seconds is {budget.seconds:g}.",
+            "equal steps, or equal seconds",
+            "leave one of them out",
+        )
