@@ -178,12 +178,24 @@ def open_model(
         UserError: a tensor is missing or has another shape, or one of a block that config.json does not have is left
             over. Nothing is ever filled with random numbers, except what is not read (an encoder's word head).
     """
+    how = {"config": config, "dtype": dtype, **(quantisation(precision, dtype) if precision in QUANTISED else {})}
+    model, report = _from_folder(loader_of(family.kind, config.model_type), path, how)
+    poolers = sum("pooler" in name for name in report["missing_keys"])
+    if poolers:  # a random pooler is no part of a pretrained model; this class has none, and a head brings its own
+        model, report = _from_folder(transformers.AutoModelForMaskedLM, path, how)
+    told = _told(path, family, report)
+    if any(SENTENCE_PAIRS not in name for name in report["missing_keys"]):
+        model.get_output_embeddings().register_forward_pre_hook(_no_word_head)
+    if poolers:
+        told = (f"{poolers} tensors of a pooler are not in the checkpoint: class heads read the first token", *told)
+    return model, told
+
+
+def _from_folder(loader: Any, path: str, how: Mapping[str, Any]) -> tuple[nn.Module, Mapping[str, Any]]:
     try:
-        model, report = loader_of(family.kind, config.model_type).from_pretrained(
+        return loader.from_pretrained(
             path,
-            config=config,
-            dtype=dtype,
-            **(quantisation(precision, dtype) if precision in QUANTISED else {}),
+            **how,
             use_safetensors=True,
             trust_remote_code=False,
             attn_implementation=INTERFACE,
@@ -195,13 +207,6 @@ def open_model(
             "safetensors weights in the shapes that config.json says",
             f"if they are pickled, run: luthier convert {path}",
         ) from fault
-    told = _told(path, family, report)
-    missing = report["missing_keys"]
-    if any("pooler" in k for k in missing):
-        model.base_model.pooler = None  # a random pooler is no part of a pretrained model; the head brings its own
-    if any("pooler" not in k and SENTENCE_PAIRS not in k for k in missing):
-        model.get_output_embeddings().register_forward_pre_hook(_no_word_head)
-    return model, told
 
 
 SENTENCE_PAIRS = "seq_relationship"
@@ -223,7 +228,7 @@ def _told(path: str, family: Family, report: Mapping[str, Any]) -> tuple[str, ..
         UserError: the model would not be the one that was pretrained.
     """
     missing, over = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
-    unread = [k for k in missing if family.kind == "encoder" and ("pooler" in k or not _of_body(k, family))]
+    unread = [k for k in missing if family.kind == "encoder" and not _of_body(k, family)]
     lost = [k for k in missing if k not in unread]
     if lost:
         raise UserError(

@@ -179,13 +179,7 @@ def test_faults_on_the_page_are_known_and_nearly_all_works():
     assert sum(sign == "✓" for sign, _ in found.values()) > 0.85 * len(found)
 
 
-SAMPLE = [
-    ("full", "llama"),
-    ("bitfit", "qwen3"),
-    ("zero_shot", "bert"),
-    ("prefix(tokens=20)", "bloom"),
-    ("dora(rank=8)", "t5"),
-]
+SAMPLE = [("full", "llama"), ("bitfit", "qwen3"), ("zero_shot", "bert"), ("prefix", "bloom"), ("dora", "t5")]
 
 
 @pytest.mark.parametrize(("word", "family"), SAMPLE)

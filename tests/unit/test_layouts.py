@@ -144,11 +144,23 @@ def body_only(tensors):
 def test_an_encoders_body_alone_is_enough_and_said(written):
     bone = Backbone(str(written("bert", body_only)), "fp32")
     assert bone.model.base_model.pooler is None
-    assert "tensors of heads are not in the checkpoint" in bone.caveats[0] and bone.facts()["caveats"] == list(
-        bone.caveats
-    )
+    assert "pooler" in bone.caveats[0] and "tensors of heads are not in the checkpoint" in bone.caveats[1]
+    assert bone.facts()["caveats"] == list(bone.caveats)
     made = tinies.model("bert").state_dict()
     assert all(torch.equal(t, made[n]) for n, t in bone.model.state_dict().items() if n.startswith("bert."))
+
+
+def test_a_word_head_without_a_pooler_is_read(written):
+    """Many encoders were saved with the first of their two pretraining heads only."""
+    names = ("pooler", "seq_relationship")
+    folder = written("bert", lambda t: {n: w for n, w in t.items() if not any(name in n for name in names)})
+    bone = Backbone(str(folder), "fp32")
+    whole = tinies.model("bert")
+    with torch.no_grad():
+        torch.testing.assert_close(
+            bone.model(input_ids=IDS, attention_mask=MASK).logits[MASK.bool()], said(whole), rtol=1e-5, atol=5e-6
+        )
+    assert len(bone.caveats) == 1 and "2 tensors of a pooler" in bone.caveats[0]
 
 
 def test_a_word_head_that_is_missing_is_never_read(written):
