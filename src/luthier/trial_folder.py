@@ -123,6 +123,8 @@ def fresh_delta(backbone: Backbone, method: Method, task: Any, seed: int) -> Del
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         delta = method.delta(backbone)
+    if backbone.taught and method.trains and not method.replaces_backbone:
+        backbone.teach(delta)
     if needs_head:
         delta.head = backbone.new_head(len(task.labels), seed)
     return delta.to(backbone.device)

@@ -169,13 +169,9 @@ def test_the_page_names_every_method_and_every_family():
     assert set(kept()) == {(word, family) for word in capability.words() for family in FAMILIES}
 
 
-FAULTS: set[str] = {"peft('VERA', r=8)"}
-"""Methods with a fault of ours on the page: int8 weights of the backbone are shipped with it."""
-
-
-def test_faults_on_the_page_are_known_and_nearly_all_works():
+def test_nothing_on_the_page_fails_and_nearly_all_works():
     found = kept()
-    assert {word for (word, _), (sign, _) in found.items() if sign == "✗"} == FAULTS
+    assert not {word for (word, _), (sign, _) in found.items() if sign == "✗"}
     assert sum(sign == "✓" for sign, _ in found.values()) > 0.85 * len(found)
 
 

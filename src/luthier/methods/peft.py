@@ -67,7 +67,9 @@ class Injected(Delta):
         tensors: dict[str, Tensor] = {}
         for (path, original), layer in zip(self.originals, self.layers):
             frozen = {t.data_ptr() for t in (*original.parameters(), *original.buffers())}
-            tensors |= {f"{path}.{n}": t.detach() for n, t in layer.state_dict().items() if t.data_ptr() not in frozen}
+            inner = {f"base_layer.{n}" for n in original.state_dict()}  # quantised weights lie elsewhere each time
+            learned = {n: t for n, t in layer.state_dict().items() if n not in inner and t.data_ptr() not in frozen}
+            tensors |= {f"{path}.{n}": t.detach() for n, t in learned.items()}
         return tensors | ({f"head.{n}": t for n, t in self.head.state_dict().items()} if self.head is not None else {})
 
     def load_shipped(self, tensors: Mapping[str, Tensor]) -> None:
