@@ -129,6 +129,10 @@ class Fitting:
         )
         settled = settle(ground, run.method, run.study / "probes" / first.id)
         run.caveats += settled.caveats
+        if run.budget.recompute:
+            run.caveats.append(
+                "--recompute: layers were computed again for the gradient; its seconds are higher for that"
+            )
         run.search = settled.search
         if run.search and run.trial.seed != SEED:  # counted once, where it was spent
             run.search = run.search | {"tokens": 0, "seconds": 0.0, "candidates": [], "note": f"found by {first.id}"}

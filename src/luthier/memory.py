@@ -1,6 +1,6 @@
 """A training that fits into the memory there is: smaller passes first, then layers that are computed again.
 
-Neither changes a result, both take time, and what was chosen is always said. Nothing here runs a model.
+Neither changes a result and both take time, so they are proposed and never done in silence. Nothing here runs a model.
 
 Shapes: P passes.
 """
@@ -38,16 +38,10 @@ def _rising(budget: Budget) -> Iterator[Budget]:
             yield replace(budget, recompute=again, batch_tokens=tokens)
 
 
-def said(asked: Budget, chosen: Budget, free: float) -> list[str]:
-    """What was changed to fit, as a study notes it; empty where nothing was."""
-    changes = []
-    if chosen.batch_tokens != asked.batch_tokens:
-        changes.append(
-            f"gradients are accumulated over passes of {chosen.batch_tokens} tokens, not {asked.batch_tokens}"
-        )
-    if chosen.recompute != asked.recompute:
-        changes.append("layers are computed again for their gradient, which takes up to half again as long")
-    return [f"planned into {free / 1e9:.1f} GB of memory: {change}; results stay the same" for change in changes]
+def words(asked: Budget, chosen: Budget) -> str:
+    """What to type so that it is done, as on a command line; empty where nothing was changed."""
+    passes = [] if chosen.batch_tokens == asked.batch_tokens else [f"--batch-tokens {chosen.batch_tokens}"]
+    return " ".join([*passes, *["--recompute"] * (chosen.recompute and not asked.recompute)])
 
 
 def bytes_again(cost: Cost, passes: Passes, backbone: Backbone) -> np.ndarray:

@@ -23,6 +23,7 @@ from .batches import batch_rows, chunks, micro_batches, steps_per_epoch, total_s
 from .costs import Cost, Decode, Passes, Widths
 from .encode import plan, plan_on_disk, uses_head, uses_slots
 from .errors import UserError
+from .memory import AGAIN, bytes_again, fitting, words
 from .methods import METHODS
 from .records import Budget, Example
 from .search import DEV_ROWS, schedule
@@ -203,7 +204,7 @@ class Planner:
             return Forecast(0.0, 0.0, 0.0, predicting, predicting + rest, int(memory), 0, 0)
         cost = self.train.with_method(found, "train", "bytes")
         groups, epoch = work.train.epoch(budget), steps_per_epoch(len(work.train), budget)
-        step = float(cost.seconds(groups).sum()) / epoch
+        step = float(cost.seconds(groups).sum()) / epoch * (AGAIN if budget.recompute else 1.0)
         steps = total_steps(len(work.train), budget)
         if budget.equal == "seconds" and budget.seconds:
             steps = max(1, int(budget.seconds / step))
@@ -216,7 +217,8 @@ class Planner:
         train += 4 * kept / self.disk * (train / budget.checkpoint_seconds)
         evaluate = once * evaluations(steps, epoch, budget)
         memory = self.known["floor"] + STATE * found["trained"]
-        memory += self.resident[0] * float(cost.bytes(groups).max()) + self.resident[1] * max(alive, dev_alive)
+        held_P = bytes_again(cost, groups, self.backbone) if budget.recompute else cost.bytes(groups)
+        memory += self.resident[0] * float(held_P.max()) + self.resident[1] * max(alive, dev_alive)
         whole = search + train + evaluate + predicting + rest
         return Forecast(search, train, evaluate, predicting, whole, int(memory), 9 * kept, kept)
 
@@ -370,10 +372,9 @@ def rounded(trials: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def would_fit(ours: Planner, work: Work, asked: Asked, too_large: Mapping[str, Any]) -> str:
     """What would make a trial fit into the memory that is free now, in words."""
     free, budget = calibrate.free_bytes(), asked.budget
-    for tokens in (2048, 1024, 512, 256):
-        smaller = replace(budget, batch_tokens=min(budget.batch_tokens, tokens))
-        if ours.trial(too_large["method"], work, smaller).peak_bytes <= free:
-            return f"Budget(batch_tokens={tokens}): the same steps in smaller passes"
+    chosen = fitting(budget, lambda one: ours.trial(too_large["method"], work, one).peak_bytes, free)
+    if chosen is not None:
+        return f"{words(budget, chosen)}: the same steps and results in less memory, a little slower"
     if asked.facts["precision"] == "fp32" and too_large["peak_bytes"] < 1.6 * free:
         return "--precision bf16"
     return "nothing here: leave the method out, or take a smaller backbone"

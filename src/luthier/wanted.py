@@ -48,12 +48,12 @@ class Wanted:
         for field, value in ({f: getattr(self, f) for f in ("task", "prompt", "answer")} | rows).items():
             if value is not None:
                 words += [f"--{field.replace('_', '-')}", str(value)]
-        for field in ("epochs", "steps", "batch_size", "dev_rows"):
+        for field in ("epochs", "steps", "batch_size", "batch_tokens", "dev_rows"):
             if getattr(self.budget, field) != getattr(Budget(), field):
                 words += [f"--{field.replace('_', '-')}", f"{getattr(self.budget, field):g}"]
         words += ["--equal", "seconds", "--seconds", f"{self.budget.seconds:g}"] if self.budget.seconds else []
         words += ["--seeds", str(self.seeds)] if self.seeds != 1 else []
-        words += ["--race"] if self.budget.race else []
+        words += [f"--{field}" for field in ("recompute", "race") if getattr(self.budget, field)]
         words += [] if self.search else ["--no-search"]
         words += ["--precision", self.precision] if self.precision != "auto" else []
         return shlex.join([*words, "--out", str(self.out)])
@@ -72,6 +72,7 @@ def check_numbers(study: Wanted) -> None:
     for name, least in (
         ("epochs", 0),
         ("batch_size", 0),
+        ("batch_tokens", 0),
         ("dev_rows", 0),
         ("max_input_tokens", 7),
         ("max_answer_tokens", 1),

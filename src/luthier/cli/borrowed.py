@@ -19,6 +19,7 @@ SAME = {
     "num_train_epochs": "epochs",
     "num_epochs": "epochs",
     "max_steps": "steps",
+    "gradient_checkpointing": "recompute",
     "per_device_train_batch_size": "batch_size",
     "train_batch_size": "batch_size",
     "max_train_samples": "train_rows",

@@ -29,6 +29,10 @@ def study_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--equal", choices=("steps", "seconds"), help="what every trained method gets (default steps)")
     sub.add_argument("--seconds", type=float, help="training seconds of every method, with --equal seconds")
     sub.add_argument("--batch-size", type=int, help="rows per optimiser step (default 16)")
+    sub.add_argument("--batch-tokens", type=int, help="padded tokens of a pass (default 4096); changes no result")
+    sub.add_argument(
+        "--recompute", action="store_true", help="compute layers again for the gradient: less memory, slower"
+    )
     sub.add_argument("--seeds", type=int, default=1, help="seeds per method")
     sub.add_argument(
         "--train-rows",
@@ -96,7 +100,10 @@ def study_of(options: argparse.Namespace) -> Any:
 
     chosen = {
         name: getattr(options, name)
-        for name in ("epochs", "steps", "batch_size", "dev_rows", "equal", "seconds", "race")
+        for name in (
+            *("epochs", "steps", "batch_size", "batch_tokens", "recompute"),
+            *("dev_rows", "equal", "seconds", "race"),
+        )
     }
     return Study(
         options.backbone,
@@ -179,8 +186,8 @@ def _option(path: Path, word: Any, value: Any, options: argparse.Namespace) -> s
 
 KINDS: dict[str, type] = {
     **dict.fromkeys(("epochs", "minutes", "seconds"), float),
-    **dict.fromkeys(("steps", "batch_size", "seeds", "train_rows", "test_rows", "dev_rows"), int),
-    **dict.fromkeys(("search", "forecast", "race"), bool),
+    **dict.fromkeys(("steps", "batch_size", "batch_tokens", "seeds", "train_rows", "test_rows", "dev_rows"), int),
+    **dict.fromkeys(("search", "forecast", "race", "recompute"), bool),
 }
 """What a word of a study.yaml holds, where it is not text."""
 LISTS: dict[str, Callable[[list[Any]], Any]] = {
