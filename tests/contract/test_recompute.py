@@ -83,7 +83,7 @@ from luthier.records import Budget
 from luthier.spell import parse
 from luthier.train import Training, peak_bytes
 
-model = tinies.model("llama", layers=16, hidden_size=64, intermediate_size=256, max_position_embeddings=512)
+model = tinies.model("llama", layers=8, hidden_size=32, intermediate_size=256, max_position_embeddings=512)
 bone = Backbone.of(model, tinies.tokenizer("causal"))
 rows = tuple(np.full(255, 9, np.int32) for _ in range(16))
 made = Plan(rows, tuple(np.full(2, 9, np.int32) for _ in rows), np.full(len(rows), -1, np.int32))
@@ -102,6 +102,7 @@ def peak(how, tokens=8192):
     return json.loads(asked.stdout)
 
 
+@pytest.mark.matrix  # three processes of some seconds each
 def test_the_peak_of_a_process_falls():
     whole, again, smaller = peak("once"), peak("again"), peak("once", 1024)
     assert again < 0.4 * whole, f"{again / 1e6:.0f} of {whole / 1e6:.0f} MB"
