@@ -128,7 +128,7 @@ def _training(name: str, measured: Mapping[str, Any]) -> str:
         "## Training",
         "",
         f"* Asked for: {asked}.",
-        f"* {measured['step']:,} steps, {measured['tokens']:,} tokens, {minutes:.0f} minutes of two processor cores.",
+        f"* {measured['step']:,} steps, {measured['tokens']:,} tokens, {minutes:.0f} minutes of processor time a thread.",
         "* Embeddings start from word vectors counted over the whole corpus (positive pointwise mutual information).",
         *WIRED.get(name, []),
         "* Muon for the matrices of the blocks, AdamW for the rest; warm-up, level to 55 % of the budget, then linear",
