@@ -22,7 +22,7 @@ demo: .venv/ready
 	$(BIN)/luthier demo
 
 test: .venv/ready-test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 matrix: .venv/ready-test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist load -m "matrix or not matrix" tests/contract
