@@ -1,4 +1,4 @@
-# demo  the whole story      test  the fast suite   matrix  all methods on all families      bench, bench-full  side by side      check  style      size  lines of code
+# demo  the whole story      test  the fast suite   matrix  all methods on all families, all stories      bench, bench-full  side by side      check  style      size  lines of code
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -25,7 +25,7 @@ test: .venv/ready-test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 matrix: .venv/ready-test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist load -m "matrix or not matrix" tests/contract
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist load -m "matrix or not matrix" tests/contract tests/story
 
 bench: .venv/ready-test
 	$(BIN)/python bench/run.py

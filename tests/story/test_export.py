@@ -118,6 +118,7 @@ def test_a_failed_parity_is_a_failed_command(told: Told, say, monkeypatch, tmp_p
 loaded_here = unit.here
 
 
+@pytest.mark.matrix
 def test_a_space_starts_and_answers(loaded_here, monkeypatch, tmp_path):
     pytest.importorskip("gradio")
     monkeypatch.setattr(space, "_ask", lambda folder: None)  # the app is started below
@@ -148,6 +149,7 @@ def test_a_space_starts_and_answers(loaded_here, monkeypatch, tmp_path):
     assert shares == pytest.approx(right["probabilities"], abs=1e-5)
 
 
+@pytest.mark.matrix
 def test_a_container_s_command_serves_what_nothing_else_runs(say, tmp_path):
     source, out = unit.trial(tmp_path, "bert", "bottleneck(size=8)"), tmp_path / "container"
     answer = say("export", "docker", source, "--out", out, "--rows", "2", "--json")
