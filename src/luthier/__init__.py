@@ -9,7 +9,7 @@ differences are real, and keeps every tuned delta ready to use.
         backbone="seedling-t5",
         data="dialogues",
         methods=(ZeroShot(), LoRA(rank=8), PromptTuning(tokens=20)),
-        budget=Budget(epochs=1),
+        budget=Budget(epochs=1, dev_rows=20),
         train_rows=64, test_rows=20, search=False, out="runs/first",
     )
     for trial in study.run()["trials"]:

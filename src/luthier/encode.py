@@ -236,7 +236,10 @@ def _plan_chats(
         DataError: not even the last turn fits.
     """
     limit, cut, inputs = input_limit(backbone, budget, 1 + len(shots)), 0, []
-    lead = [turn for s in shots for turn in (*task.messages(s), {"role": "assistant", "content": s.references[0]})]
+    lead: list[dict[str, str]] = []
+    for s in shots:
+        lead += [turn for turn in task.messages(s) if turn["role"] != "system"]
+        lead.append({"role": "assistant", "content": s.references[0]})
     for e in examples:
         own = task.messages(e)
         system, said = [m for m in own if m["role"] == "system"], [m for m in own if m["role"] != "system"]

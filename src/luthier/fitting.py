@@ -38,6 +38,10 @@ class Fitting:
         for cut, what in ((made.cut_inputs, "inputs"), (made.cut_answers, "answers")):
             if cut:
                 run.caveats.append(f"{cut} of {len(made)} training {what} were cut to the length limit")
+        if run.budget.recompute:
+            run.caveats.append(
+                "--recompute: layers were computed again for the gradient; its seconds are higher for that"
+            )
         self.dev = run.examples("dev")[: run.budget.dev_rows]
         self.dev_plan = run.plan("dev", self.dev)
         self.threads = self._same_threads()
@@ -129,10 +133,6 @@ class Fitting:
         )
         settled = settle(ground, run.method, run.study / "probes" / first.id)
         run.caveats += settled.caveats
-        if run.budget.recompute:
-            run.caveats.append(
-                "--recompute: layers were computed again for the gradient; its seconds are higher for that"
-            )
         run.search = settled.search
         if run.search and run.trial.seed != SEED:  # counted once, where it was spent
             run.search = run.search | {"tokens": 0, "seconds": 0.0, "candidates": [], "note": f"found by {first.id}"}

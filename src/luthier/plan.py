@@ -28,7 +28,7 @@ from .methods import METHODS
 from .records import Budget, Example
 from .search import DEV_ROWS, schedule
 from .spell import parse
-from .trial import demonstrations
+from .trial_folder import as_asked, demonstrations
 
 RUNAWAY = 0.05
 """Share of a tuned method's answers that are taken to run to the limit, as small backbones' do; the others are
@@ -88,7 +88,7 @@ class Work:
 
     Attributes:
         train, dev, test: lengths per split; dev is what an evaluation reads.
-        shots: lengths of the test split with demonstrations, by spelled method.
+        shots: lengths of the test split with demonstrations or a fixed text before it, by spelled method.
         limit: most tokens of an answer, 0 where a label is chosen.
         labels: how many labels, 0 where answers are text.
     """
@@ -140,9 +140,10 @@ class Asked:
         shots = {}
         for word in self.methods.values():
             method = parse(word, METHODS)
-            if method.shots and word not in shots:
-                shown = demonstrations(method, task, self.splits["train"], seed=0)
-                shots[word] = Sizes(tokenised(self.backbone, task, self.splits["test"], budget, shown).lengths)
+            if (method.shots or method.lead) and word not in shots:
+                shown = demonstrations(method, task, self.splits["train"], seed=0) if method.shots else ()
+                asked = as_asked(method, task)
+                shots[word] = Sizes(tokenised(self.backbone, asked, self.splits["test"], budget, shown).lengths)
         text = task.kind != "label"
         limit = min(task.max_new_tokens, budget.max_answer_tokens) if text else 0
         return Work(**sizes, shots=shots, limit=limit, labels=0 if text else len(task.labels))
@@ -335,7 +336,7 @@ def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
                 "trial": name,
                 "method": t["method"],
                 "peak_bytes": t["peak_bytes"],
-                "would": would_fit(ours, work, asked, t),
+                "would": would_fit(ours, work, asked, t, free),
             }
             for name, t in trials.items()
             if t["peak_bytes"] > free
@@ -369,9 +370,9 @@ def rounded(trials: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {n: {k: round(v, 1) if isinstance(v, float) else v for k, v in t.items()} for n, t in trials.items()}
 
 
-def would_fit(ours: Planner, work: Work, asked: Asked, too_large: Mapping[str, Any]) -> str:
-    """What would make a trial fit into the memory that is free now, in words."""
-    free, budget = calibrate.free_bytes(), asked.budget
+def would_fit(ours: Planner, work: Work, asked: Asked, too_large: Mapping[str, Any], free: int) -> str:
+    """What would make a trial fit into so many free bytes, in words."""
+    budget = asked.budget
     chosen = fitting(budget, lambda one: ours.trial(too_large["method"], work, one).peak_bytes, free)
     if chosen is not None:
         return f"{words(budget, chosen)}: the same steps and results in less memory, a little slower"

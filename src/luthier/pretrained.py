@@ -20,7 +20,6 @@ import transformers
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.bitsandbytes import dequantize_bnb_weight
 from transformers.masking_utils import eager_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.models.auto.modeling_auto import MODEL_FOR_PRETRAINING_MAPPING_NAMES
@@ -161,6 +160,8 @@ def plain_matrix(module: nn.Module) -> Tensor:
     """A projection's weight as (out, in), dequantised where it is kept in fewer bits."""
     weight = module.weight
     if is_quantised(module):
+        from transformers.integrations.bitsandbytes import dequantize_bnb_weight  # its import takes seconds
+
         return dequantize_bnb_weight(weight, getattr(module, "state", None))
     return weight.T if type(module).__name__ == "Conv1D" else weight
 

@@ -20,8 +20,12 @@ from .pages.summary import Entry, Results
 from .records import Example, Prediction, from_json
 
 
-def build(folder: Path | str) -> tuple[Path, Path]:
-    """Write `report.md` and `report.html` into the study folder and return their paths, in this order.
+def build(folder: Path | str, out: Path | None = None, texts: bool = True) -> tuple[Path, Path]:
+    """Write `report.md` and `report.html` and return their paths, in this order.
+
+    Args:
+        out: where to; the study folder itself where None.
+        texts: show rows and answers; without them the report may go where the data may not.
 
     Raises:
         UserError: the folder holds no `results.json`.
@@ -34,8 +38,8 @@ def build(folder: Path | str) -> tuple[Path, Path]:
             "the folder of a finished study, as luthier compare leaves it",
             "name that folder, or run luthier compare first",
         )
-    facts = _facts(folder, files.read_json(folder / "results.json"))
-    paths = folder / "report.md", folder / "report.html"
+    facts = _facts(folder, files.read_json(folder / "results.json"), texts)
+    paths = (out or folder) / "report.md", (out or folder) / "report.html"
     for path, text in zip(paths, (pages.markdown(**facts), pages.html(**facts))):
         files.write_text(path, text)
     return paths
@@ -79,7 +83,10 @@ def standings(results: Results) -> list[str]:
         if v["metric"] == metric:
             a, b = (names.get(str(v[side]), str(v[side])) for side in "ab")
             by, low, high = (humane.signed(metric, v[k]) for k in ("difference", "low", "high"))
-            said.setdefault(a, []).append(f"{words[summary.verdict_key(v)]} {b} ({by}, 95 % {low}…{high})")
+            told, chance = summary.verdict_key(v), ""
+            if told == "cannot_tell" and (v["low"] > 0 or v["high"] < 0):  # the interval alone would say otherwise
+                chance = f"; p = {v['p']:.2f}, corrected for the number of comparisons"
+            said.setdefault(a, []).append(f"{words[told]} {b} ({by}, 95 % {low}…{high}{chance})")
     return [f"{name}: {', '.join(parts)}" for name, parts in said.items() if parts]
 
 
@@ -102,19 +109,20 @@ def _costs(e: Entry) -> list[str]:
     ]
 
 
-def _facts(folder: Path, results: Results) -> dict[str, Any]:
+def _facts(folder: Path, results: Results, texts: bool) -> dict[str, Any]:
     """Everything the two templates show."""
     torn: list[str] = []
     entries = summary.entries(results)
     steps = {e.id: _lines(_home(folder, e) / "steps.jsonl", torn) for e in entries}
     examples = [from_json(Example, line) for line in _lines(folder / "examples" / "test.jsonl", torn)]
-    said = [_said(folder, e, summary.primary(results), torn) for e in entries if e.status == "done"]
+    said = [_said(folder, e, summary.primary(results), torn) for e in entries if texts and e.status == "done"]
     return {
         **_study_facts(results, entries),
         **_figures(results, entries, steps),
         **_details(results, entries),
         **_texts(results, [one for one in said if one.predictions], {e.id: e for e in examples}),
         "torn": torn,
+        "texts": texts,
     }
 
 

@@ -104,11 +104,11 @@ def fresh_delta(backbone: Backbone, method: Method, task: Any, seed: int) -> Del
     Raises:
         Refused: an untrained method would need a trained head.
     """
-    if task.kind == "read" and method.shots:
+    if task.kind == "read" and (method.shots or method.lead):
         raise Refused(
-            f"{method!r} shows worked examples, and a text that is read has none.",
+            f"{method!r} puts words before a question, and a text that is read asks none.",
             "zero_shot and methods that train",
-            f"leave {method.word} out for --task read",
+            f"leave {method!r} out for --task read",
         )
     task = as_asked(method, task)
     if uses_slots(backbone, task):
@@ -131,7 +131,10 @@ def fresh_delta(backbone: Backbone, method: Method, task: Any, seed: int) -> Del
 
 
 def as_asked(method: Method, task: Any) -> Any:
-    """The task as a method answers it: what trains nothing has no class head, and reads label words."""
+    """The task as a method answers it: with the method's own words before it; what trains nothing has no class head,
+    and reads label words."""
+    if method.lead:
+        task = task.preceded(method.lead)
     if task.kind == "label" and task.head is None and not method.trains:
         return dataclasses.replace(task, head=False)
     return task

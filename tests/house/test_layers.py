@@ -9,7 +9,7 @@ from tests.house.source import foreign_imports, modules, own_imports, unit
 FLOORS = (
     ("errors",),
     ("affine", "records", "files", "families", "machine", "statistics", "charts", "humane", "spell"),
-    ("metrics", "tasks", "data", "delta", "ops", "heads", "bases", "cite", "convert", "sentences"),
+    ("metrics", "tasks", "data", "delta", "ops", "heads", "bases", "cite", "convert", "sentences", "mirror"),
     ("pretrained", "dress", "tokens", "score", "inspection", "mixing", "calibrate"),
     ("backbone", "baselines", "alarms"),
     ("slots",),
@@ -27,6 +27,7 @@ FLOORS = (
     ("ship", "exports"),
     ("history", "pages"),
     ("report",),
+    ("suite",),
     ("show", "studio"),
     ("cli",),
 )
@@ -36,7 +37,19 @@ RECIPE = tuple(
     f"bases.{name}"
     for name in (
         *("batch", "checkpoint", "decoder", "encoder", "evaluate", "examples", "fused", "induction", "measure", "muon"),
-        *("prepare", "pretrain", "publish", "rates", "recipes", "seq2seq", "text", "tokenizer", "vectors", "wiring"),
+        *(
+            "prepare",
+            "pretrain",
+            "publish",
+            "rates",
+            "recipes",
+            "seq2seq",
+            "text",
+            "tokenizer",
+            "untrained",
+            "vectors",
+            "wiring",
+        ),
     )
 )
 """How the built-in backbones are made; never imported by the product."""
@@ -110,6 +123,8 @@ DOORS = {
     "packaging": ("exports.pins",),
     "loaded": ("exports.standalone.app",),  # the file that is copied beside it
     "pydantic": ("ship",),
+    "tensorboard": ("mirror",),
+    "trackio": ("mirror",),
     "uvicorn": ("ship", "studio"),
 }
 """Library -> the modules or packages that may import it."""
@@ -134,6 +149,7 @@ NEVER_TORCH = (
     "why",
     "sentences",
     "inspection",
+    "mirror",
 )
 """These work on a machine without torch, through everything they import."""
 

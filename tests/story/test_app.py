@@ -37,7 +37,7 @@ SENTENCES = {
 }
 
 LONG = pytest.mark.matrix
-"""Left to `make matrix`: half a minute each."""
+"""Left to `make matrix`: a minute of processor time each."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,17 @@ def reviews(path: Path, language: str) -> Path:
     return write_rows(path, [*rows[:-1], rows[0]])
 
 
-@pytest.mark.parametrize("language", ["en", pytest.param("zh", marks=LONG)])
+def test_a_file_that_is_dropped_is_shown_and_checked(app: App, browser: Any, tmp_path: Path):
+    person = visit(browser, app, "en", tmp_path)
+    person.page.locator("#drop input[type=file]").set_input_files(reviews(tmp_path / "hotel.jsonl", "en"))
+    person.sees("#data-summary", "data/hotel")
+    person.press("#check")
+    person.sees("#findings", "repeat an earlier row")
+    assert not person.strangers and not person.faults
+
+
+@LONG
+@pytest.mark.parametrize("language", ["en", "zh"])
 def test_from_a_file_to_a_sentence(app: App, browser: Any, tmp_path: Path, language: str):
     person = visit(browser, app, language, tmp_path)
     page = person.page

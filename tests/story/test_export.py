@@ -120,7 +120,7 @@ loaded_here = unit.here
 
 @pytest.mark.matrix
 def test_a_space_starts_and_answers(loaded_here, monkeypatch, tmp_path):
-    pytest.importorskip("gradio")
+    pytest.importorskip("gradio", reason="a Space needs the extra app")
     monkeypatch.setattr(space, "_ask", lambda folder: None)  # the app is started below
     from luthier.exports.wish import Wish, export
 

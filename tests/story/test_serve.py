@@ -224,7 +224,7 @@ def test_deltas_come_and_go_under_load_and_no_answer_is_wrong(up: Up, texts, rig
 
 
 def test_the_schema_is_kept_by_every_route(up: Up):
-    schemathesis = pytest.importorskip("schemathesis")
+    schemathesis = pytest.importorskip("schemathesis", reason="the fuzzer of the API is not installed")
     from hypothesis import HealthCheck, Phase, given, settings
     from schemathesis import GenerationMode
 

@@ -65,7 +65,7 @@ def test_every_text_format_gives_the_same_rows(tmp_path, suffix, packed):
 
 
 def test_parquet_and_both_kinds_of_arrow(tmp_path):
-    pa = pytest.importorskip("pyarrow")
+    pa = pytest.importorskip("pyarrow", reason="parquet needs the extra `parquet`")
     import pyarrow.parquet as pq
 
     held = pa.Table.from_pylist(ROWS)

@@ -286,7 +286,7 @@ def test_new_tokens_travel_with_the_export(kind, family, here, tmp_path):
 
 @pytest.mark.parametrize("precision", ["int8", "nf4"])
 def test_beside_a_quantised_backbone(precision, here, tmp_path):
-    pytest.importorskip("bitsandbytes")
+    pytest.importorskip("bitsandbytes", reason="quantised backbones need the extra `quantised`")
     folder = trial(tmp_path, "llama", "lora(rank=4)", precision=precision)
     made = export(Wish("adapter", folder, tmp_path / "out", rows=ROWS))
     assert made["precision"] == precision and made["logits"]["largest_difference"] <= made["logits"]["tolerance"]

@@ -109,7 +109,7 @@ def test_who_is_refused():
         encode.plan(tiny.shared("bert"), TASK, documents(3), tiny.budget())
     from luthier.methods import METHODS as METHOD_SHELF
 
-    with pytest.raises(Refused, match="worked examples"):
+    with pytest.raises(Refused, match="asks none"):
         fresh_delta(tiny.shared("gpt2"), METHOD_SHELF["few_shot"](), TASK, 0)
     with pytest.raises(SpellingError, match="more than the text"):
         Read(prompt="Read: {text}")

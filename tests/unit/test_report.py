@@ -340,6 +340,13 @@ def test_one_line_a_method_says_all_its_comparisons() -> None:
     assert any(line.startswith("full: ") and "better than prompt(tokens=50) (+" in line for line in said)
 
 
+def test_an_interval_without_zero_that_decides_nothing_says_why() -> None:
+    facts = results()
+    unsure = next(v for v in facts["verdicts"] if v["verdict"] == "cannot tell" and v["metric"] == "rouge1")
+    unsure |= {"low": 0.001, "high": 0.02, "p": 0.061}
+    assert sum("; p = 0.06, corrected for the number of comparisons" in line for line in report.standings(facts)) == 1
+
+
 def test_the_lighter_of_two_that_tie_is_recommended() -> None:
     facts = results()
     for v in facts["verdicts"]:
@@ -585,3 +592,13 @@ def test_every_phrase_is_used_and_every_used_one_is_there() -> None:
     for word in re.findall(r"(?:both|say|heading)\(\"(\w+)\"", source):
         assert word in pages.words(), word
     assert headline.UNTUNED[0] == "zero_shot"
+
+
+def test_a_copy_without_texts_holds_every_figure_and_no_row(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "study", results())
+    whole, bare = report.build(study), report.build(study, tmp_path / "copy", texts=False)
+    assert {p.parent.name for p in bare} == {"copy"} and {p.name for p in bare} == {p.name for p in whole}
+    for with_texts, without in zip(whole, bare):
+        first, second = (p.read_text(encoding="utf-8") for p in (with_texts, without))
+        assert "dictation" in first and "dictation" not in second and len(second) < len(first)
+        assert "42.1" in second and "Rows and answers were left out" in second

@@ -18,10 +18,10 @@ WHAT = {
     ),
     "seedling-bert": (
         "An encoder",
-        "AutoModel",
+        "AutoModelForMaskedLM",
         "fill-mask",
-        ["bert"],
-        "masked words (a fifth, in runs of 1 to 3). The pooled vector learns whether a second text belongs behind a "
+        ["modernbert"],
+        "masked words (a third, in runs of 1 to 3). The first vector learns whether a second text belongs behind a "
         "first one (passages, and instructions with their answers), what kind of document it reads, and which other "
         "passage is its neighbour",
         "masked words",
@@ -128,7 +128,7 @@ def _training(name: str, measured: Mapping[str, Any]) -> str:
         "## Training",
         "",
         f"* Asked for: {asked}.",
-        f"* {measured['step']:,} steps, {measured['tokens']:,} tokens, {minutes:.0f} minutes of processor time a thread.",
+        f"* {measured['step']:,} steps, {measured['tokens']:,} tokens, {minutes:.0f} minutes of processor time.",
         "* Embeddings start from word vectors counted over the whole corpus (positive pointwise mutual information).",
         *WIRED.get(name, []),
         "* Muon for the matrices of the blocks, AdamW for the rest; warm-up, level to 55 % of the budget, then linear",

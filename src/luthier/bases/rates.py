@@ -13,7 +13,7 @@ from .muon import Muon
 
 WARM_UP = 0.03
 DECAY_FROM = 0.55
-OUTSIDE = ("embed", "shared", "relative_attention_bias", "seq_relationship", "topics")
+OUTSIDE = ("embed", "shared", "relative_attention_bias", "order", "topics")
 """Matrices that are no map from features to features: tables and small heads stay with AdamW."""
 
 

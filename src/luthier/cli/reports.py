@@ -21,6 +21,13 @@ def add(verb: NewVerb) -> None:
 
     report = verb("report", "write a study's report again from its files", _report)
     report.add_argument("study", metavar="STUDY")
+    report.add_argument("--out", metavar="DIR", help="folder to write it to (default: the study's own)")
+    report.add_argument(
+        "--texts",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="show rows and answers; --no-texts leaves figures and verdicts, for places where the data may not go",
+    )
 
     listing = verb("list", "the studies in a folder", _list)
     listing.add_argument("folder", metavar="FOLDER", nargs="?", default="runs")
@@ -36,7 +43,7 @@ def _score(options: argparse.Namespace) -> int:
     from .. import show
 
     if Path(options.file).is_dir():
-        return _report(argparse.Namespace(study=options.file, json=options.json))
+        return _report(argparse.Namespace(study=options.file, out=None, texts=True, json=options.json))
     from ..outputs import score_file
 
     for name in ("references", "outputs"):
@@ -65,7 +72,7 @@ def _report(options: argparse.Namespace) -> int:
     if not (folder / "study.json").exists():
         raise UserError(f"{folder} holds no study.", "a folder with study.json", "luthier list shows the studies here")
     results = finish(folder)
-    pages = report.build(folder)
+    pages = report.build(folder, options.out and Path(options.out), options.texts)
     if options.json:
         print(json.dumps(results, ensure_ascii=False))
     else:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 
 from ..errors import UserError
+from .listening import hosts, listening_options, refuse_open, token
 from .words import DONE, NewVerb
 
 
 def add(verb: NewVerb) -> None:
     serve = verb("serve", "answer over HTTP, in OpenAI's API: many trained methods over one backbone", _serve)
     serve.add_argument("trials", metavar="TRIAL", nargs="+", help="folders of finished trials of one backbone")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on; other machines need --token-env")
-    serve.add_argument("--port", type=int, default=8321, help="0 takes a free one")
-    serve.add_argument(
-        "--token-env", metavar="NAME", help="environment variable that holds the token clients must send"
-    )
+    listening_options(serve, 8321, "clients")
     serve.add_argument(
         "--trials-from",
         metavar="DIR",
@@ -30,19 +26,14 @@ def add(verb: NewVerb) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    token, root = _token(options), _root(options)
+    known, root = token(options), _root(options)
     try:
-        from ..ship.server import bind, listen, local
+        from ..ship.server import bind, listen
     except ModuleNotFoundError as fault:
         raise UserError(
             f"Serving needs {fault.name}, which is not installed.", "the extra serve", "pip install 'luthier[serve]'"
         ) from fault
-    if not local(options.host) and token is None:
-        raise UserError(
-            f"Other machines reach {options.host}, so a token is needed.",
-            "--host 127.0.0.1, or a token",
-            "put a long random word into an environment variable and name it with --token-env",
-        )
+    refuse_open(options, known)
     import asyncio
 
     from ..ship.desk import Desk
@@ -59,30 +50,18 @@ def _serve(options: argparse.Namespace) -> int:
             raise UserError(f"{served.name} is named twice.", "every trial once", "leave one out")
         room.add(served)
     door = bind(options.host, options.port)
-    hosts = ("127.0.0.1", "localhost", "[::1]", options.host) if token is None else ()
     url = f"http://{options.host}:{door.getsockname()[1]}/v1"
 
     def started() -> None:
         names = list(room.served)
         print(json.dumps({"url": url, "models": names}) if options.json else _hello(url, names), flush=True)
 
-    asyncio.run(listen(Desk(room, root, token, hosts), door, options.drain_seconds, started))
+    asyncio.run(listen(Desk(room, root, known, hosts(options, known)), door, options.drain_seconds, started))
     return DONE
 
 
 def _hello(url: str, names: list[str]) -> str:
     return "\n".join([f"{url} answers as", *(f"  {name}" for name in names), "stop with Ctrl-C"])
-
-
-def _token(options: argparse.Namespace) -> str | None:
-    if options.token_env is None:
-        return None
-    token = os.environ.get(options.token_env, "").strip()
-    if not token:
-        raise UserError(
-            f"The environment variable {options.token_env} is empty.", "a token in it", f"export {options.token_env}=…"
-        )
-    return token
 
 
 def _root(options: argparse.Namespace) -> Path | None:

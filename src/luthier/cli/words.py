@@ -62,6 +62,11 @@ def study_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--offline", action="store_true", help="take the words under `offline:` of a study.yaml")
     sub.add_argument("--out", help="folder of the study (default: a new one under runs/)")
+    sub.add_argument(
+        "--mirror",
+        metavar="TOOL",
+        help="show the curves there too: tensorboard (files in OUT/tensorboard) or trackio (a project named like OUT)",
+    )
     sub.add_argument("--resume", action="store_true", help="continue the study in --out, or start it")
     sub.add_argument("--dry-run", action="store_true", help="check everything, show what would run, train nothing")
     sub.add_argument("--card", action="store_true", help="print the cards of the methods and stop")
@@ -98,18 +103,13 @@ def study_of(options: argparse.Namespace) -> Any:
     from ..records import Budget
     from ..study import Study
 
-    chosen = {
-        name: getattr(options, name)
-        for name in (
-            *("epochs", "steps", "batch_size", "batch_tokens", "recompute"),
-            *("dev_rows", "equal", "seconds", "race"),
-        )
-    }
+    asked = ("epochs", "steps", "batch_size", "batch_tokens", "recompute", "dev_rows", "equal", "seconds", "race")
+    chosen = {name: value for name in asked if (value := getattr(options, name)) is not None}
     return Study(
         options.backbone,
         options.data,
         "zero_shot, full, lora" if options.methods is None else options.methods,
-        Budget(**{k: v for k, v in chosen.items() if v is not None}),
+        Budget(**chosen),
         options.task,
         options.prompt,
         options.answer,

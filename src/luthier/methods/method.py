@@ -28,6 +28,8 @@ class Method:
     """The delta holds the backbone's weights anew instead of adding to them."""
     shots: ClassVar[int] = 0
     """Training examples that stand before every question."""
+    lead: ClassVar[str] = ""
+    """A fixed text before every prompt, written by hand."""
     rates: ClassVar[tuple[float, float]] = (1e-4, 3e-3)
     """Lowest and highest learning rate worth searching at about 250 M parameters; the card names their sources."""
     published_rate: ClassVar[float] = 1e-3

@@ -21,11 +21,19 @@ class ZeroShot(Method):
     Wins where the backbone already follows the instruction; the line every tuned method must beat. Fails on
     backbones that never saw instructions. Of classes it reads the words, on encoders at a mask (Schick and Schütze
     2021, arXiv:2001.07676, §3.1), never a class head, which would be random.
-    Defaults: none.
+    With `prefix` a fixed text stands before every prompt, in a conversation as its system turn: words chosen by
+    hand, not prefix tuning, which trains keys and values.
+    Defaults: no prefix.
     """
 
     word: ClassVar[str] = "zero_shot"
     trains: ClassVar[bool] = False
+    aliases = {"system": "prefix", "system_prompt": "prefix"}
+    prefix: str = ""
+
+    @property
+    def lead(self) -> str:  # type: ignore[override]
+        return self.prefix
 
     def delta(self, backbone: Backbone) -> Delta:
         return Delta({})

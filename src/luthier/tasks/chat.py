@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..records import Example
 from ..spell import spelled
 from .task import Written
+from .template import fill
 from .turns import MESSAGES, TURNS, as_messages, shown
 
 
@@ -25,16 +26,29 @@ class Chat(Written):
         turns of one conversation are one group.
     Limits: many other turns would be as good; read the answers side by side before believing a figure.
     Defaults: the tokenizer's chat template where there is one, in training, evaluation and serving; else `User: …`
-        lines. 128 new tokens.
+        lines. 128 new tokens. `system` is a system turn before every conversation, in front of its own one.
     """
 
     word: ClassVar[str] = "chat"
     metrics: ClassVar[tuple[str, ...]] = ("chrf", "rouge1", "rougeL")
     best_by: ClassVar[str] = "chrf"
 
+    system: str = ""
+
     def messages(self, example: Example) -> list[dict[str, str]]:
         """The turns before the answer, as chat templates want them: `[{"role": …, "content": …}]`."""
-        return json.loads(example.fields[MESSAGES])
+        said = json.loads(example.fields[MESSAGES])
+        if not self.system:
+            return said
+        own = [said.pop(0)["content"]] if said[0]["role"] == "system" else []
+        return [{"role": "system", "content": "\n".join([self.system, *own])}, *said]
+
+    def prompt_text(self, example: Example) -> str:
+        said = [(turn["role"], turn["content"]) for turn in self.messages(example)]
+        return fill(self.prompt, {**example.fields, TURNS: shown(said)})
+
+    def preceded(self, text: str) -> Chat:
+        return replace(self, system="\n".join(filter(None, [text, self.system])))
 
     @staticmethod
     def fields(turns: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -56,6 +56,10 @@ class Read:
                 "texts are read as they are: put the words into the data, or choose a task with an answer",
             )
 
+    def preceded(self, text: str) -> Read:
+        """Itself: there is no question to put words before, and methods that want to are refused."""
+        return self
+
     def prompt_text(self, example: Example) -> str:
         """The text that is read."""
         return fill(self.prompt, example.fields)

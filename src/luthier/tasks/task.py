@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol, Self
 
 from ..errors import SpellingError
 from ..records import Example
-from .template import SLOT, columns_of, fill
+from .template import SLOT, columns_of, fill, preceded
 
 
 class Task(Protocol):
@@ -36,6 +36,9 @@ class Task(Protocol):
     def prompt_text(self, example: Example) -> str:
         """What the model reads."""
 
+    def preceded(self, text: str) -> Self:
+        """This task with a fixed text before every prompt."""
+
 
 def check(task: Task) -> None:
     """Refuse settings that cannot work, when they are typed and not an hour later.
@@ -61,8 +64,18 @@ def check(task: Task) -> None:
         )
 
 
+class Prompted:
+    """A task whose question is a template."""
+
+    prompt: str
+
+    def preceded(self, text: str) -> Self:
+        """This task with a fixed text before every prompt."""
+        return replace(self, prompt=preceded(self.prompt, text))  # type: ignore[type-var]
+
+
 @dataclass(frozen=True)
-class Written:
+class Written(Prompted):
     """The settings of a task whose answers are written; a task of this kind adds its card, its word and its metrics."""
 
     kind: ClassVar[str] = "text"

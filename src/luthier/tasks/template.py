@@ -46,6 +46,13 @@ def fill(template: str, fields: Mapping[str, str]) -> str:
     return "\n\n".join(shown)
 
 
+def preceded(template: str, text: str) -> str:
+    """The template with a fixed text before it, in a paragraph of its own where the first one may be left out."""
+    first = _paragraphs(template)[0]
+    may_go = any(kind == "optional" for kind, _ in first) and not any(kind == "column" for kind, _ in first)
+    return text.replace("{", "{{").replace("}", "}}") + ("\n\n" if may_go else "") + template
+
+
 @lru_cache(maxsize=64)
 def _paragraphs(template: str) -> tuple[tuple[Piece, ...], ...]:
     return tuple(tuple(_pieces(paragraph, template)) for paragraph in template.split("\n\n"))
