@@ -103,7 +103,7 @@ def _answers(said: Sequence[Prediction], metric: str) -> Iterator[str]:
     if not said:
         return
     wanted = [p.references[0] for p in said]
-    if metric in ("accuracy", "macro_f1", "mcc"):
+    if metric in ("accuracy", "macro_f1", "mcc", "accuracy_macro_f1"):
         yield from _collapse(said, wanted)
         return
     other = sum(_script(p.prediction) != _script(p.references[0]) for p in said if p.prediction.strip())

@@ -258,11 +258,15 @@ class Backbone:
         return pretrained.recomputed(self.model) if wanted else nullcontext()
 
     def pooled(self, ids_BS: Tensor, mask_BS: Tensor, **more: Tensor) -> Tensor:
-        """The vector a head reads, (B, width): BERT's pooler, the first token, or a decoder's last real token."""
+        """The vector a head reads, (B, width): BERT's pooler, the first token or, where an encoder's configuration says
+        so, the mean; of a decoder the last real token."""
         plain = {"use_cache": False} if self.kind == "causal" else {}
         body = self.model.base_model(input_ids=ids_BS, attention_mask=mask_BS, **plain, **more)
         if getattr(body, "pooler_output", None) is not None:
             return body.pooler_output
+        if self.kind == "encoder" and getattr(self.model.config, "classifier_pooling", "cls") == "mean":
+            real_BS1 = mask_BS[..., None].to(body.last_hidden_state.dtype)
+            return (body.last_hidden_state * real_BS1).sum(1) / real_BS1.sum(1)
         if self.kind == "encoder":
             return body.last_hidden_state[:, 0]
         last_B = mask_BS.shape[1] - 1 - mask_BS.flip(1).long().argmax(1)

@@ -104,6 +104,8 @@ def pilot(splits: Splits, task: Any, comparisons: int = 1) -> dict[str, Any] | N
         return None
     groups = len({e.group for e in splits["test"]})
     found = smallest_detectable(lines[0].predictions, lines[1].predictions, task.best_by, groups, comparisons)
+    if not found:  # both lines say the same on every development row, which tells nothing of the spread
+        return None
     unit = ("rows", "行") if groups == len(splits["test"]) else ("groups of rows", "组")
     return {
         "metric": task.best_by,

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from . import humane
 from .humane import ABSENT
+from .pages import by_set
 from .report import headlines, standings, table
 
 DONE = 0
@@ -93,6 +94,19 @@ def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
             console.print(f"{trial['method']}: {trial['status']}: {trial['error']}", markup=False)
     for page in pages:
         print(page)
+
+
+def suite(found: Mapping[str, Any], folder: Path) -> None:
+    """The table of a suite and what must be known about it."""
+    console = Console()
+    head, *lines = by_set.table(found)
+    drawn = Table(*head)
+    for line in lines:
+        drawn.add_row(*map(escape, line))
+    (console if console.is_terminal else Console(width=WIDE)).print(drawn)
+    for caveat in found["caveats"]:
+        console.print(caveat, markup=False, highlight=False, soft_wrap=True)
+    print(folder / f"{found['suite']}.md")
 
 
 def _measured(lines: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -23,7 +23,7 @@ from .records import Example, Prediction
 from .score import figures, scores, verdicts
 from .tasks.template import columns_of
 
-LABELS = ("accuracy", "macro_f1", "mcc")
+LABELS = ("accuracy", "macro_f1", "mcc", "accuracy_macro_f1")
 SHORTEST_CUT = 8
 """References shorter than this on average are answers, not texts: nothing is cut."""
 

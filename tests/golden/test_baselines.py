@@ -140,3 +140,7 @@ def test_the_pilot_looks_at_no_test_row() -> None:
     labelled = rows(texts, [(("x", "y")[i % 2],) for i in range(60)])
     halves = baselines.pilot({"train": labelled, "dev": labelled[:40], "test": labelled}, LABELS)
     assert halves["metric"] == "accuracy" and 0 < halves["difference"] < 1
+    alike = rows(["ant", "ant", "bee", "bee"] * 15, [(("x", "y")[i // 2 % 2],) for i in range(60)])
+    assert baselines.pilot({"train": alike, "dev": alike[:10], "test": alike}, LABELS) is None, (
+        "equal lines say nothing"
+    )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
-from sklearn.metrics import f1_score, matthews_corrcoef
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from luthier.metrics import METRICS
 from luthier.metrics.exact import longest_run
@@ -94,9 +94,10 @@ def test_longest_common_run(a: list[str], b: list[str]) -> None:
 @settings(deadline=None)
 def test_class_metrics_are_scikit_learns(rows: list[tuple[str, str]]) -> None:
     said, wanted = ([row[i] for row in rows] for i in range(2))
-    found = {s.metric: s for s in scores(predictions(said, wanted), ["macro_f1", "mcc"], draws=5)}
+    found = {s.metric: s for s in scores(predictions(said, wanted), ["macro_f1", "mcc", "accuracy_macro_f1"], draws=5)}
     oracle = f1_score(wanted, said, average="macro", labels=sorted(set(wanted)))
     assert found["macro_f1"].mean == pytest.approx(oracle)
+    assert found["accuracy_macro_f1"].mean == pytest.approx((accuracy_score(wanted, said) + oracle) / 2)
     if len(set(wanted)) == 1:
         assert found["mcc"].mean == 0
     elif set(said) <= set(wanted):

@@ -16,6 +16,7 @@ COUNTS = st.integers(1, 10_000)
 RATES = st.one_of(st.none(), st.floats(1e-9, 99, allow_nan=False))
 TARGETS = st.lists(st.sampled_from(["q", "k", "v", "o", "qkv", "gate", "up", "down", "all"]), min_size=1).map(",".join)
 VALUES: dict[str, st.SearchStrategy] = {
+    "prefix": st.text(max_size=12),
     "rank": COUNTS,
     "tokens": COUNTS,
     "size": COUNTS,

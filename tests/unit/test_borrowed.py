@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from luthier.cli.borrowed import DROPPED, SAME, SETTINGS, translated
+from luthier.cli.borrowed import DROPPED, MIRRORS, SAME, SETTINGS, translated
 from luthier.methods import METHODS
+from luthier.mirror import BOARDS
 from luthier.spell import parse_list
 
 
@@ -47,6 +48,28 @@ def test_our_own_word_beats_a_borrowed_one():
 
 def test_what_is_nobodys_word_is_left_for_the_error_message():
     assert translated({"backbone": "x", "epocs": 3}) == ({"backbone": "x", "epocs": 3}, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "ours"),
+    [
+        ("tensorboard", {"mirror": "tensorboard"}),
+        (["wandb", "trackio"], {"mirror": "trackio"}),
+        ("none", {}),
+        ([], {}),
+        ("all", {}),
+    ],
+)
+def test_where_curves_are_reported_to(value, ours):
+    words, (sentence,) = translated({"report_to": value})
+    assert words == ours
+    assert sentence.startswith("report_to is read as mirror: " if ours else "report_to is not needed: ")
+
+
+def test_a_mirror_of_our_own_word_stays_and_the_tools_are_those_there_are():
+    words, (sentence,) = translated({"mirror": "trackio", "report_to": "tensorboard"})
+    assert words == {"mirror": "trackio"} and sentence.endswith("mirror: trackio")
+    assert set(MIRRORS) == set(BOARDS)
 
 
 @pytest.mark.parametrize("word", SETTINGS)

@@ -104,3 +104,16 @@ def test_a_head_for_other_labels_is_refused(theirs):
     bone, (_, folder) = tiny.shared("bert"), theirs("bert")
     with pytest.raises(UserError, match="does not fit"):
         store.load(folder, bone, parse(WORD, METHODS), labels=3)
+
+
+def test_an_encoder_is_pooled_as_its_configuration_says():
+    bone, made = tiny.backbone("modernbert"), tiny.plan(tiny.shared("modernbert"))
+    ids = torch.tensor([made.inputs[0][:6].tolist()])
+    mask = torch.ones_like(ids)
+    with torch.no_grad():
+        states = bone.model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+        assert torch.equal(bone.pooled(ids, mask), states[:, 0])
+        bone.model.config.classifier_pooling = "mean"
+        assert torch.allclose(bone.pooled(ids, mask), states.mean(1), atol=1e-6)
+        padded = (torch.nn.functional.pad(t, (0, 3)) for t in (ids, mask))
+        assert torch.allclose(bone.pooled(*padded), states.mean(1), atol=1e-5)

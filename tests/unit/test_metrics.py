@@ -13,7 +13,7 @@ from luthier.metrics.words import tokens
 from luthier.records import Prediction
 
 NAMES = ["rouge1", "rouge2", "rougeL", "rougeLsum", "exact_match", "f1", "accuracy", "macro_f1", "mcc"]
-NAMES += ["set_f1", "bleu", "chrf"]
+NAMES += ["accuracy_macro_f1", "set_f1", "bleu", "chrf"]
 
 
 def row(said: str, *wanted: str, name: str = "7") -> Prediction:
@@ -137,7 +137,7 @@ def test_exact_match_where_little_is_left(said: str, wanted: str, expected: floa
     assert METRICS["exact_match"]().pair(said, wanted) == expected
 
 
-@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "mcc"])
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "mcc", "accuracy_macro_f1"])
 def test_classes_have_one_label_a_row(name: str) -> None:
     with pytest.raises(DataError, match="'9' has 2 references"):
         METRICS[name]().tally([row("a", "a"), row("a", "a", "b", name="9")])

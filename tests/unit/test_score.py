@@ -83,7 +83,7 @@ def test_better_worse_and_its_mirror() -> None:
     assert "bad 不如 good" in worse.sentence["zh"]
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "mcc", "rouge1"])
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "accuracy_macro_f1", "mcc", "rouge1"])
 def test_every_kind_of_metric_finds_a_large_difference(metric: str) -> None:
     found = verdicts({"good": flips(0.9), "bad": flips(0.6)}, [metric])[0]
     assert found.verdict == "better" and found.p < 0.001

@@ -86,8 +86,9 @@ WIRED = {
 }
 
 
-def card(name: str, folder: Path, measured: Mapping[str, Any], parameters: int) -> str:
-    """The README of a published folder; `measured` is the last line of the run's curve that holds measurements."""
+def card(name: str, folder: Path, measured: Mapping[str, Any], parameters: int, decay_from: float) -> str:
+    """The README of a published folder; `measured` is the last line of the run's curve that holds measurements, and
+    `decay_from` the share of the budget from which its rates fell."""
     kind, loader = WHAT[name][:2]
     parts = [
         _front(name),
@@ -98,7 +99,7 @@ def card(name: str, folder: Path, measured: Mapping[str, Any], parameters: int) 
         CHAT if name == "seedling-lm" else "",
         _shape(folder),
         TOKENIZER,
-        _training(name, measured),
+        _training(name, measured, decay_from),
         DATA,
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
@@ -120,7 +121,7 @@ def _shape(folder: Path) -> str:
     )
 
 
-def _training(name: str, measured: Mapping[str, Any]) -> str:
+def _training(name: str, measured: Mapping[str, Any], decay_from: float) -> str:
     *_, asked, said = WHAT[name]
     minutes = measured["seconds"] / 60
     english, chinese = measured["en"], measured["zh"]
@@ -131,7 +132,8 @@ def _training(name: str, measured: Mapping[str, Any]) -> str:
         f"* {measured['step']:,} steps, {measured['tokens']:,} tokens, {minutes:.0f} minutes of processor time.",
         "* Embeddings start from word vectors counted over the whole corpus (positive pointwise mutual information).",
         *WIRED.get(name, []),
-        "* Muon for the matrices of the blocks, AdamW for the rest; warm-up, level to 55 % of the budget, then linear",
+        f"* Muon for the matrices of the blocks, AdamW for the rest; warm-up, level to {100 * decay_from:.0f} % of the "
+        "budget, then linear",
         "  to 0. Windows grow from 96 to 256 tokens and the share of tasks from 0 to 70 %. Float32, seed 0.",
         "",
         "On documents held out by a hash of their text (1 in 200, never trained on):",

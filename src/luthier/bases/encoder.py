@@ -54,6 +54,7 @@ def configuration() -> ModernBertConfig:
         embedding_dropout=0.0,
         attention_dropout=0.0,
         mlp_dropout=0.0,
+        classifier_pooling="mean",
         pad_token_id=PAD,
         cls_token_id=CLS,
         bos_token_id=CLS,
@@ -91,7 +92,7 @@ class Encoder:
     longest = POSITIONS
     width = 256
     kind = "encoder"
-    rates = Rates(matrices=1e-2, rest=2e-3)
+    rates = Rates(matrices=1e-2, rest=2e-3, decay_from=1 / 3)
     frame = ("<cls> $A <sep>", "<cls> $A <sep> $B <sep>")
     """Special tokens put around one text and around two."""
 

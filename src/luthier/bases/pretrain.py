@@ -85,7 +85,7 @@ class Run:
 
     def learn(self) -> float:
         """One step; gives the batch's loss."""
-        factor, batch = rate_factor(self.used), self.next_batch()
+        factor, batch = rate_factor(self.used, self.recipe.rates.decay_from), self.next_batch()
         loss = self.recipe.loss(self.model, batch)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_LIMIT)

@@ -12,7 +12,6 @@ from torch import nn
 from .muon import Muon
 
 WARM_UP = 0.03
-DECAY_FROM = 0.55
 OUTSIDE = ("embed", "shared", "relative_attention_bias", "order", "topics")
 """Matrices that are no map from features to features: tables and small heads stay with AdamW."""
 
@@ -25,11 +24,13 @@ class Rates:
         matrices: Muon's, for the matrices of the blocks.
         rest: AdamW's, for tables, norms and biases.
         special: part of a parameter's name -> its own rate (AdamW) or its share of the rate (Muon).
+        decay_from: share of the budget from which all of them fall to nothing.
     """
 
     matrices: float
     rest: float
     special: Mapping[str, float] = field(default_factory=dict)
+    decay_from: float = 0.55
 
 
 def optimizers_for(model: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
@@ -50,8 +51,8 @@ def optimizers_for(model: nn.Module, rates: Rates) -> list[torch.optim.Optimizer
     return [muon, adam]
 
 
-def rate_factor(used: float) -> float:
+def rate_factor(used: float, decay_from: float) -> float:
     """Warm up, hold, then fall to nothing as the budget is used up (0 to 1)."""
     if used < WARM_UP:
         return max(0.05, used / WARM_UP)
-    return 1.0 if used < DECAY_FROM else max(0.0, (1 - used) / (1 - DECAY_FROM))
+    return 1.0 if used < decay_from else max(0.0, (1 - used) / (1 - decay_from))

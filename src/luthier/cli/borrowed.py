@@ -58,6 +58,8 @@ MODULES |= {"gate_proj": "gate", "up_proj": "up", "down_proj": "down", "query_ke
 
 TASKS = {"SEQUENCE_CLASSIFICATION": "classify", "SEQ_CLS": "classify", "QUESTION_ANS": "answer"}
 
+MIRRORS = ("tensorboard", "trackio")
+
 BEST = "development rows are always scored after every epoch and the best weights kept"
 DROPPED = {
     "evaluation_strategy": BEST,
@@ -68,7 +70,6 @@ DROPPED = {
     "fp16": "--precision auto takes what the machine does fast",
     "bf16": "--precision auto takes what the machine does fast",
     "logging_steps": "every step is logged",
-    "report_to": "results stay in the study's folder",
     "do_train": "compare trains, scores and reports",
     "do_eval": "compare trains, scores and reports",
 }
@@ -97,11 +98,25 @@ def translated(words: dict[Any, Any]) -> tuple[dict[Any, Any], list[str]]:
             if task and "task" not in words:
                 ours["task"] = task
             told.append(f"task_type is read as task: {task}" if task else "task_type follows from the backbone")
+        elif word == "report_to":
+            ours |= _mirror(value, words, told)
         elif word in DROPPED:
             told.append(f"{word} is not needed: {DROPPED[word]}")
         else:
             ours[word] = value
     return _with_settings(ours, settings, told), told
+
+
+def _mirror(value: Any, words: dict[Any, Any], told: list[str]) -> dict[str, str]:
+    """The first of the tools that curves can be mirrored to; what is left out is said."""
+    named = [str(tool) for tool in (value if isinstance(value, list) else [value])]
+    known = [tool for tool in named if tool in MIRRORS]
+    told.append(
+        f"report_to is read as mirror: {words.get('mirror', known[0])}"
+        if known
+        else f"report_to is not needed: results stay in the study's folder; mirror: {' or '.join(MIRRORS)} shows curves"
+    )
+    return {"mirror": known[0]} if known and "mirror" not in words else {}
 
 
 def _with_settings(ours: dict[Any, Any], settings: list[tuple[str, Any]], told: list[str]) -> dict[Any, Any]:

@@ -16,9 +16,9 @@ from .words import DONE, SOME_FAILED, NewVerb, free_folder, study_of, study_opti
 
 @dataclass(frozen=True)
 class Story:
-    """A study that needs nothing but what is installed; `backbones` in order of preference."""
+    """A study that needs nothing but what is installed."""
 
-    backbones: tuple[str, ...]
+    backbone: str
     data: str
     methods: str
     train_rows: int
@@ -27,16 +27,14 @@ class Story:
 
 STORIES = {
     "dialogues": Story(
-        ("seedling-t5",),
+        "seedling-t5",
         "dialogues",
         "zero_shot, full, lora(rank=16), bitfit(everywhere=True), prompt(tokens=20)",
         320,
         60,
     ),
-    "sentiment-zh": Story(
-        ("seedling-bert", "seedling-t5"), "reviews-zh", "full, lora(rank=16), bitfit(everywhere=True)", 800, 200
-    ),
-    "answer-zh": Story(("seedling-lm", "seedling-t5"), "passages-zh", "zero_shot, full, lora(rank=16)", 600, 80),
+    "sentiment-zh": Story("seedling-bert", "reviews-zh", "full, lora(rank=16), bitfit(everywhere=True)", 800, 200),
+    "answer-zh": Story("seedling-lm", "passages-zh", "zero_shot, full, lora(rank=16)", 600, 80),
 }
 
 
@@ -52,7 +50,7 @@ def add(verb: NewVerb) -> None:
         "backbone", metavar="BACKBONE", help="built-in name, folder or hub id; or a study.yaml with all the words"
     )
     compare.add_argument(
-        "data", metavar="DATA", nargs="?", help="file, folder, hub id or built-in name; path#500 samples rows"
+        "data", metavar="DATA", nargs="?", help="file, folder, hub id, built-in name, superglue; path#500 samples rows"
     )
     compare.add_argument("methods", metavar="METHODS", nargs="?", help='for example "zero_shot, full, lora(rank=32)"')
     study_options(compare)
@@ -84,16 +82,42 @@ def _compare(options: argparse.Namespace) -> int:
 
         print("\n\n".join(f"{m!r}\n  {type(m).__doc__}" for m in parse_list(study.methods, METHODS)))
         return DONE
+    from ..suite import Suite
+
+    if suite := Suite.of(study):
+        return _of_sets(suite, options)
     if options.dry_run:
         return show.plan(study.plan(), options.json)
     return _run(study, options)
 
 
+def _of_sets(suite: Any, options: argparse.Namespace) -> int:
+    from .. import show
+    from ..mirror import mirrored
+
+    if options.dry_run:
+        prepared = suite.prepared(resume=True)
+        if options.json:
+            facts = {name: {**one.facts, "trials": [t.id for t in one.trials]} for name, one in prepared}
+            print(json.dumps({"sets": facts}, ensure_ascii=False))
+            return DONE
+        return max(show.plan(one, False) for _, one in prepared)
+    with show.Progress() as progress, mirrored(progress.tell, suite.out, options.mirror) as tell:
+        found = suite.run(tell, resume=options.resume)
+    if options.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        show.suite(found, suite.out)
+    return SOME_FAILED if any(None in m["sets"].values() for m in found["methods"]) else DONE
+
+
 def _run(study: Any, options: argparse.Namespace) -> int:
     from .. import report, show
+    from ..mirror import mirrored
 
-    with show.Progress() as progress:
-        results = study.run(progress.tell, resume=getattr(options, "resume", False))
+    mirror = getattr(options, "mirror", None)
+    with show.Progress() as progress, mirrored(progress.tell, Path(study.out), mirror) as tell:
+        results = study.run(tell, resume=getattr(options, "resume", False))
     pages = report.build(Path(study.out))
     if options.json:
         print(json.dumps(results, ensure_ascii=False))
@@ -104,7 +128,6 @@ def _run(study: Any, options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .. import bases
     from ..records import Budget
     from ..study import Study
 
@@ -112,7 +135,7 @@ def _demo(options: argparse.Namespace) -> int:
         raise UserError(f"There is no story {options.story!r}.", ", ".join(STORIES), closest(options.story, STORIES))
     story = STORIES[options.story]
     study = Study(
-        next(name for name in story.backbones if name in bases.names()),
+        story.backbone,
         story.data,
         story.methods,
         Budget(epochs=2.0, dev_rows=60),

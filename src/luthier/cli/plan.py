@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from .words import DONE, NewVerb, study_of, study_options
 
@@ -19,11 +20,30 @@ def add(verb: NewVerb) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     from .. import show
+    from ..suite import Suite
 
-    prepared = study_of(options).plan()
+    study = study_of(options)
+    if suite := Suite.of(study):
+        return _of_sets(suite, options)
+    prepared = study.plan()
     found = prepared.foresee(fresh=options.fresh)
     if options.json:
         print(json.dumps({**found, "study": prepared.facts}, ensure_ascii=False))
     else:
         show.forecast(found)
+    return DONE
+
+
+def _of_sets(suite: Any, options: argparse.Namespace) -> int:
+    from .. import humane, show
+
+    found = suite.foresee(fresh=options.fresh)
+    whole = sum(one.get("seconds", 0.0) for one in found.values())
+    if options.json:
+        print(json.dumps({"seconds": round(whole, 1), "sets": found}, ensure_ascii=False))
+        return DONE
+    for name, one in found.items():
+        print(name)
+        show.forecast(one)
+    print(f"all {len(found)} sets: {humane.duration(whole)}")
     return DONE

@@ -7,7 +7,7 @@ Nothing here needs torch; parquet and arrow need pyarrow, hub ids the `datasets`
 """
 
 from .cut import complete
-from .sources import BUILT_IN, read
+from .sources import BUILT_IN, read, sets
 from .table import SPLITS, Row, Table
 
-__all__ = ["BUILT_IN", "SPLITS", "Row", "Table", "complete", "read"]
+__all__ = ["BUILT_IN", "SPLITS", "Row", "Table", "complete", "read", "sets"]

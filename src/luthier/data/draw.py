@@ -8,11 +8,21 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from ..errors import DataError
 from .dialogue_parts.scene import SLOT
+from .table import SPLITS
 
 Item = TypeVar("Item")
 
 CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
+
+
+def asked_for(what: str, split: str, rows: int) -> None:
+    """Refuse a split that the built-in `what` do not have, and fewer than one row."""
+    if split not in SPLITS:
+        raise DataError(f"The built-in {what} have no split {split!r}.", ", ".join(SPLITS), "name one of these")
+    if rows < 1:
+        raise DataError(f"{rows} rows of {what} were asked for.", "1 or more", "ask for at least one")
 
 
 def below(rng: random.Random, end: int) -> int:

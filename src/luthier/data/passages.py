@@ -21,18 +21,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from ..errors import DataError
 from .dialogue_parts.scene import lines, phrases
-from .draw import below, fill, pick, some, split_by
+from .draw import asked_for, below, fill, pick, some, split_by
 from .passages_zh import ASIDES, SUBJECTS
-from .table import SPLITS
 
 KINDS = {"plain": 35, "long": 35, "two": 30}
 """Kinds of rows and their shares in percent."""
 BEST = 1.0
 """The answer always stands in the passage, and only once."""
 NAME = "名"
-_RANGE = re.compile(r"(\d+)-(\d+)(\D*)")
+RANGE = re.compile(r"(\d+)-(\d+)(\D*)")
+"""A value that stands for the whole numbers from one to the other."""
 
 
 @dataclass
@@ -43,6 +42,22 @@ class Fact:
     values: tuple[str, ...]
     told: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a passage tells, before it is put into words."""
+
+    kind: str
+    subject: str
+    facts: list[Fact]
+    about: list[dict[str, str]]
+    """For each that it is about, the one that is asked for first: slot -> value, its name among them."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether all that it is about have different names."""
+        return len({one[NAME] for one in self.about}) == len(self.about)
 
 
 @cache
@@ -74,10 +89,7 @@ def passages(split: str, rows: int, seed: int = 0) -> list[dict[str, Any]]:
     Raises:
         DataError: no such split, or fewer than one row.
     """
-    if split not in SPLITS:
-        raise DataError(f"The built-in passages have no split {split!r}.", ", ".join(SPLITS), "name one of these")
-    if rows < 1:
-        raise DataError(f"{rows} rows of passages were asked for.", "1 or more", "ask for at least one")
+    asked_for("passages", split, rows)
     return [drawn(split, seed, position)[0] for position in range(rows)]
 
 
@@ -92,17 +104,12 @@ def drawn(split: str, seed: int, position: int) -> tuple[dict[str, Any], str]:
     """A row, and its kind."""
     rng = random.Random(f"passages {split} {seed} {position}")
     while True:  # until the asked fact belongs to this split and its answer stands in the passage once
-        kind, subject = _kind(rng), pick(rng, tuple(subjects()))
-        name, *facts = subjects()[subject]
-        chosen = some(rng, facts, {"plain": 3, "long": 4 + below(rng, 2), "two": 2 + below(rng, 2)}[kind])
-        if kind == "plain":
-            chosen.sort(key=facts.index)
-        about = [_values(name, chosen, rng) for _ in range(2 if kind == "two" else 1)]
-        asked, values = pick(rng, chosen), about[0]
-        if split_by(subject, values[NAME], values[asked.slot]) != split:
+        told = drawn_facts(rng)
+        asked, values = pick(rng, told.facts), told.about[0]
+        if split_by(told.subject, values[NAME], values[asked.slot]) != split:
             continue
-        context = _context(kind, chosen, about, rng)
-        if context.count(values[asked.slot]) == 1 and len({one[NAME] for one in about}) == len(about):
+        context = context_of(told, rng)
+        if context.count(values[asked.slot]) == 1 and told.apart:
             break
     row = {
         "id": f"zh-{split}-{seed}-{position}",
@@ -110,7 +117,17 @@ def drawn(split: str, seed: int, position: int) -> tuple[dict[str, Any], str]:
         "question": fill(pick(rng, asked.asked), values, rng),
         "answers": [values[asked.slot]],
     }
-    return row, kind
+    return row, told.kind
+
+
+def drawn_facts(rng: random.Random) -> Told:
+    """What a passage will tell."""
+    kind, subject = _kind(rng), pick(rng, tuple(subjects()))
+    name, *facts = subjects()[subject]
+    chosen = some(rng, facts, {"plain": 3, "long": 4 + below(rng, 2), "two": 2 + below(rng, 2)}[kind])
+    if kind == "plain":
+        chosen.sort(key=facts.index)
+    return Told(kind, subject, chosen, [_values(name, chosen, rng) for _ in range(2 if kind == "two" else 1)])
 
 
 def _kind(rng: random.Random) -> str:
@@ -123,23 +140,22 @@ def _values(name: Fact, facts: list[Fact], rng: random.Random) -> dict[str, str]
 
 
 def _value(text: str, rng: random.Random) -> str:
-    if span := _RANGE.fullmatch(text):
+    if span := RANGE.fullmatch(text):
         low, high = int(span[1]), int(span[2])
         return f"{low + below(rng, high - low + 1)}{span[3]}"
     return fill(text, {}, rng)
 
 
-def _context(kind: str, facts: list[Fact], about: list[dict[str, str]], rng: random.Random) -> str:
+def context_of(told: Told, rng: random.Random) -> str:
     """The passage. Of two subjects every sentence names its own; of one the name may be left to be understood."""
-    if rng.random() < 0.5:
-        about = about[::-1]
+    about = told.about[::-1] if rng.random() < 0.5 else told.about
     sentences = []
-    for number, fact in enumerate(facts):
+    for number, fact in enumerate(told.facts):
         for values in about:
-            named = kind == "two" or number == 0
-            told = [one for one in fact.told if f"{{{NAME}}}" in one] if named else fact.told
-            sentences.append(fill(fill(pick(rng, told), values, rng), values, rng))
-    if kind == "long":
+            named = told.kind == "two" or number == 0
+            ways = [one for one in fact.told if f"{{{NAME}}}" in one] if named else fact.told
+            sentences.append(fill(fill(pick(rng, ways), values, rng), values, rng))
+    if told.kind == "long":
         for aside in some(rng, lines(ASIDES), 1 + below(rng, 2)):
             sentences.insert(1 + below(rng, len(sentences)), fill(aside, {}, rng))
     return "".join(sentences)

@@ -12,11 +12,15 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import DataError, UserError
+from . import superglue
+from .chats import chats
 from .dialogues import dialogues
 from .formats import FORMATS, Contents, accepted, kind_of, load
+from .keywords import keywords
 from .mend import mended
 from .passages import passages
 from .reviews import reviews
+from .sentences import sentences
 from .table import SPLIT_NAMES, SPLITS, Row, Table, count, listed
 
 BUILT_IN: dict[str, Callable[[str, int], list[Row]]] = {
@@ -25,10 +29,16 @@ BUILT_IN: dict[str, Callable[[str, int], list[Row]]] = {
     "reviews": partial(reviews, language="en"),
     "reviews-zh": partial(reviews, language="zh"),
     "passages-zh": passages,
+    "chats-zh": chats,
+    "keywords-zh": keywords,
+    "sentences-en-zh": sentences,
 }
 """Built-in name -> what makes the rows of a split."""
 
 BUILT_IN_ROWS = {"train": 2000, "dev": 200, "test": 200}
+
+HIDDEN = -1
+"""How the hub numbers a class that is kept secret, as in the test splits of GLUE."""
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(:[\w.-]+)?")
 """`owner/name`, or `owner/name:part` for one of its configurations."""
@@ -40,6 +50,8 @@ def read(source: str | os.PathLike[str]) -> Table:
     `source` is a file (jsonl, json, csv, tsv, txt, parquet, arrow; each also .gz), a folder with files whose
     stem is train, dev | val | validation or test, a built-in name (see `BUILT_IN`) or a hub id (`owner/name`, or
     `owner/name:part`).
+    `superglue:RTE`, or `FOLDER:RTE` for a folder that holds it, is a set of SuperGLUE with the splits that are reported
+    (`superglue.dealt`).
     `source#500` keeps 500 rows of the training split, drawn with seed 0. A built-in name goes before a file of that
     name (write `./dialogues` for the file), a file before a hub id.
 
@@ -67,6 +79,9 @@ def _source(typed: str, path: str) -> Table:
         return _folder(Path(path), typed)
     if os.path.lexists(path):
         return _file(Path(path), typed)
+    place, name = superglue.set_of(typed) or ("", "")
+    if place == superglue.NAME or (place and os.path.isdir(os.path.expanduser(place))):
+        return _superglue(typed, place, name)
     if HUB_ID.fullmatch(typed) and Path(typed).suffix.lower() not in {*FORMATS, ".gz", ".zip"}:
         return _hub(typed)
     raise _missing(typed, Path(path))
@@ -147,6 +162,45 @@ def _rows_only(path: Path) -> Contents:
     return held
 
 
+def sets(source: str) -> dict[str, str]:
+    """Name -> source of every set in a folder that has no data file of its own, or of SuperGLUE's by that word; empty
+    where `source` is one set.
+
+    A folder called `superglue` goes before the word.
+    """
+    folder = Path(source).expanduser()
+    if source in BUILT_IN or not folder.is_dir():
+        return {name: f"{source}:{name}" for name in superglue.NAMES} if source == superglue.NAME else {}
+    inside = [] if _data_files(folder) else sorted(p for p in folder.iterdir() if p.is_dir() and _data_files(p))
+    found = {superglue.set_name(p.name) or p.name: p for p in inside} if len(inside) > 1 else {}
+    order = sorted(found, key=str.casefold)
+    return {name: f"{source}:{name}" if superglue.set_name(name) else str(found[name]) for name in order}
+
+
+def _superglue(typed: str, place: str, name: str) -> Table:
+    """One set: of a folder, the one below it; of the word alone, the hub's."""
+    if not os.path.isdir(os.path.expanduser(place)):
+        try:
+            whole = _hub(f"{superglue.HUB}:{name.lower()}")
+        except UserError as fault:
+            raise UserError(fault.what, f"the hub, or FOLDER:{name} for a folder that holds it", fault.do) from fault
+        stems = superglue.chosen(name, whole.splits)
+        splits, notes = superglue.dealt(name, {s: whole.splits[stem] for s, stem in stems.items()}, stems)
+        return Table(splits, typed, notes=(*whole.notes, *notes))
+    folder = Path(place).expanduser()
+    own = next((p for p in folder.iterdir() if p.is_dir() and superglue.set_name(p.name) == name), None)
+    if own is None:
+        raise _missing(typed, folder / name)
+    files = {_stem(file): file for file in _data_files(own)}
+    stems = superglue.chosen(name, files)
+    held = {split: _rows_only(files[stem]) for split, stem in stems.items()}
+    splits, notes = superglue.dealt(name, {split: part.parts[""] for split, part in held.items()}, stems)
+    notes = (*(note for part in held.values() for note in part.notes), *notes)
+    if ignored := _others(own, {split: files[stem] for split, stem in stems.items()}):
+        notes = (*notes, f"other files were ignored: {listed(ignored)}")
+    return Table(splits, typed, notes=notes, encodings={files[stems[s]].name: held[s].encoding for s in held})
+
+
 def _data_files(folder: Path) -> list[Path]:
     try:
         return sorted(
@@ -209,8 +263,9 @@ def _hub(name: str) -> Table:
         ) from fault
     notes: list[str] = []
     splits: dict[str, list[Row]] = {}
+    hidden = [key for key, rows in found.items() if len(rows) and all(row.get("label") == HIDDEN for row in rows)]
     for key, rows in found.items():
-        split = SPLIT_NAMES.get(key)
+        split = None if key in hidden else SPLIT_NAMES.get(key)
         if split in splits:
             raise DataError(
                 f"{name} holds two splits for {split}.", "one of val, validation, dev", "fetch the files and rename one"
@@ -220,6 +275,7 @@ def _hub(name: str) -> Table:
             if not splits[split]:
                 raise DataError(f"{name} {key} holds no rows.", "at least one row", "check the data set's page")
     ignored = [key for key in found if key not in SPLIT_NAMES]
+    notes += [f"{key}: every label is {HIDDEN}, that is, hidden, so these rows were not used" for key in hidden]
     if not splits:
         raise DataError(
             f"{name} holds the splits {listed(ignored)}.",

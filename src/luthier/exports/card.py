@@ -21,6 +21,9 @@ HUB_TASKS = {
     "translate": "translation",
     "keywords": "text-generation",
     "chat": "text-generation",
+    "choose": "text-classification",
+    "sense": "text-classification",
+    "refer": "text-classification",
 }
 """Word of a task -> the hub's."""
 CHINESE = re.compile(r"[一-鿿]")

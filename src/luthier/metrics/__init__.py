@@ -4,7 +4,7 @@ through the entry point group `luthier.metrics`. Nothing here needs torch."""
 from __future__ import annotations
 
 from ..spell import shelf
-from .classify import Accuracy, MacroF1, Mcc
+from .classify import Accuracy, AccuracyMacroF1, MacroF1, Mcc
 from .exact import F1, ExactMatch
 from .metric import Array, Metric, RowMetric
 from .reading import BitsPerByte, Perplexity
@@ -16,7 +16,7 @@ METRICS = shelf(
     "metrics",
     (
         *(Rouge1, Rouge2, RougeL, RougeLsum, ExactMatch, F1, SetF1, Bleu, ChrF, Accuracy, MacroF1, Mcc),
-        *(Perplexity, BitsPerByte),
+        *(AccuracyMacroF1, Perplexity, BitsPerByte),
     ),
 )
 
@@ -37,6 +37,7 @@ __all__ = [
     "F1",
     "METRICS",
     "Accuracy",
+    "AccuracyMacroF1",
     "Bleu",
     "ChrF",
     "Array",

@@ -84,6 +84,24 @@ class MacroF1(LabelCounts):
         return f1.sum(axis=-1) / present.sum(axis=-1)
 
 
+class AccuracyMacroF1(MacroF1):
+    """The plain mean of accuracy and macro-F1, by which SuperGLUE scores CommitmentBank.
+
+    Formula: (accuracy + macro_f1) / 2, both over all rows.
+    Source: Wang et al. 2019, "SuperGLUE: A Stickier Benchmark for General-Purpose Language Understanding Systems",
+        arXiv:1905.00537, table 1 and section 3.
+    Range: 0-1; always saying the commonest of two even labels scores 0.417.
+    Misleads: as its two halves do; two different models can share a figure.
+    Defaults: equal halves; labels count as in macro_f1.
+    """
+
+    word: ClassVar[str] = "accuracy_macro_f1"
+
+    def value(self, totals: Array) -> Array:
+        wanted, hit, _ = _parts(totals)
+        return (hit.sum(axis=-1) / wanted.sum(axis=-1) + super().value(totals)) / 2
+
+
 class Mcc(LabelCounts):
     """Matthews' correlation of what was said with what was wanted.
 

@@ -15,17 +15,20 @@ from typing import Any
 from ..spell import parse, shelf
 from .answer import Answer
 from .chat import Chat
+from .choose import Choose
 from .classify import Classify
 from .instruct import Instruct
 from .keywords import Keywords
 from .read import Read
+from .refer import Refer
 from .rows import examples, input_keys, with_labels
+from .sense import Sense
 from .settle import settle
 from .summarise import Summarise
 from .task import Task
 from .translate import Translate
 
-TASKS = shelf("tasks", (Summarise, Classify, Answer, Translate, Keywords, Chat, Read, Instruct))
+TASKS = shelf("tasks", (Summarise, Classify, Choose, Sense, Refer, Answer, Translate, Keywords, Chat, Read, Instruct))
 
 
 def parse_task(text: str, notes: list[str] | None = None) -> Task:
@@ -60,10 +63,13 @@ __all__ = [
     "TASKS",
     "Answer",
     "Chat",
+    "Choose",
     "Classify",
     "Instruct",
     "Keywords",
     "Read",
+    "Refer",
+    "Sense",
     "Summarise",
     "Task",
     "Translate",

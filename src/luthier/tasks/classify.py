@@ -8,30 +8,27 @@ from typing import ClassVar
 from ..errors import SpellingError
 from ..records import Example
 from ..spell import spelled
-from .task import check
+from .task import Prompted, check
 from .template import SLOT, fill
 
 
 @spelled
 @dataclass(frozen=True)
-class Classify:
+class Classify(Prompted):
     """Choose one of N labels.
 
     Example: "The room smelled of smoke and nobody cared." -> "0", read by language models as the word "negative"
         where `words=('negative','positive')` is given. An encoder reads words at a slot: "{text} It was [MASK]."
-    Right: accuracy, and macro-F1, the plain mean of the labels' F1, fractions in 0-1 (Sokolova and Lapalme 2009, "A
-        systematic analysis of performance measures for classification tasks", table 3). Macro-F1 picks the
-        checkpoint, because a model that always says the commonest label has a fine accuracy and no use.
-    Limits: one label per row; labels that train does not show cannot be learned and are refused. At a slot there are
-        as many masks as the longest word has pieces, and a word scores the mean log-probability of its own pieces
-        times that number: the plain sum where words are equally long, and no reward for being short where not.
-    Defaults: 8 new tokens, of use only where a label is written out; labels are chosen, not generated.
+    Right: accuracy, and macro-F1, the plain mean of the labels' F1 (Sokolova and Lapalme 2009, "A systematic analysis
+        of performance measures for classification tasks", table 3).
+    Limits: one label a row, one that train shows. At a slot there are as many masks as the longest word has pieces; a
+        word scores the mean log-probability of its own pieces times that number: no reward for being short.
+    Defaults: macro-F1 picks the checkpoint: always saying the commonest label is often accurate, and of no use. 8 new
+        tokens, where a label is written out at all.
     """
 
     word: ClassVar[str] = "classify"
     kind: ClassVar[str] = "label"
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
-    best_by: ClassVar[str] = "macro_f1"
 
     prompt: str = ""
     answer: str = ""
@@ -41,20 +38,23 @@ class Classify:
     segments: tuple[str, ...] = ()
     """The one or two columns an encoder reads; empty: it reads the whole prompt as one."""
     head: bool | None = None
-    """True trains a class head, False reads label words (an encoder's at `[MASK]`); None: a head on encoders where
-    something is trained, words elsewhere."""
+    """True: a class head; False: label words (an encoder's at `[MASK]`); None: a head where an encoder is trained."""
     words: tuple[str, ...] = ()
     """How a language model says each of `labels`, in the same order; `with_labels` fills in the labels themselves."""
+    best_by: str = "macro_f1"
+    """What picks the checkpoint and leads the report: accuracy, macro_f1, mcc or accuracy_macro_f1."""
 
     def __post_init__(self) -> None:
         check(self)
         if len(self.segments) > 2:
-            raise SpellingError(
-                f"classify: segments={self.segments!r}.", "one or two columns", "leave it out for the prompt"
-            )
+            raise SpellingError(f"{self.word}: segments={self.segments!r}.", "one or two columns", "leave it out")
         for name, given in (("labels", self.labels), ("words", self.words)):
             if len({w for w in given if isinstance(w, str) and w.strip()}) != len(given):
-                raise SpellingError(f"classify: {name}={given!r}.", "different texts", "write ('negative','positive')")
+                raise SpellingError(f"{self.word}: {name}={given!r}.", "different texts", "such as ('bad','good')")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(("accuracy", "macro_f1", self.best_by)))
 
     def prompt_text(self, example: Example) -> str:
         """What a language model reads before it says the word."""

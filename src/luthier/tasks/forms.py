@@ -5,9 +5,12 @@ Column names are compared without case. `context?` is a column that a row may la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..errors import DataError
+from .spans import MARKED
+from .template import columns_of
 from .turns import REPLY, TURNS
 
 ANSWERS = ("response", "answer", "output", "target", "completion")
@@ -29,6 +32,9 @@ FORMS = (
     Form(("document",), ("summary",), "summarise"),
     Form(("article",), ("highlights", "summary"), "summarise"),
     Form(("text",), ("summary",), "summarise"),
+    Form(("premise", "choice1", "choice2", "question"), ("label",), "choose"),
+    Form((MARKED, "span1_text", "span2_text"), ("label",), "refer"),
+    Form(("sentence1", "sentence2", "word"), ("label",), "sense"),
     Form(("premise", "hypothesis"), ("label",), "classify"),
     Form(("sentence1", "sentence2"), ("label",), "classify"),
     Form(("question", "passage"), ("label",), "classify"),
@@ -56,13 +62,14 @@ MOST_LABELS = 50
 ACCEPTED = (
     "dialogue|document|article|text -> summary|highlights; "
     "premise, hypothesis | sentence1, sentence2 | question, passage | text_a, text_b | text|review|text_a|sentence -> "
-    "label; text|abstract -> keywords; en, zh | classical, modern (either way); "
+    "label; premise, choice1, choice2, question | text, span1_text, span2_text | sentence1, sentence2, word -> label; "
+    "text|abstract -> keywords; en, zh | classical, modern (either way); "
     "context?, passage?, question -> answers|answer; system?, instruction, input? -> output; "
     "query|prompt|input|question|problem -> response|answer|output|target|completion; messages; conversations"
 )
 """`FORMS` as an error message says them."""
 
-SOURCES = ("dialogue", "document", "article", "context", "passage", "premise")
+SOURCES = ("dialogue", "document", "article", "context", "passage", "premise", MARKED)
 """Columns that several rows may share: rows about the same text are not independent."""
 
 TITLES = {
@@ -83,6 +90,41 @@ ENDINGS = {
     "translate": ("Translation: ", "译文："),
     "keywords": ("Keywords: ", "关键词："),
 }
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A question in words of its own, and how its first and its second label are said."""
+
+    prompt: str
+    words: tuple[str, str]
+
+
+PHRASES = {
+    "choose": (
+        Phrase("{premise}\n\nWhat was the {question} of this?\n\n1: {choice1}\n\n2: {choice2}\n\nAnswer: ", ("1", "2")),
+        Phrase(
+            "{premise}\n\n这件事的{question}（cause：原因，effect：结果）是哪一个？\n\n"
+            "1：{choice1}\n\n2：{choice2}\n\n回答：",
+            ("1", "2"),
+        ),
+    ),
+    "sense": (
+        Phrase(
+            "Sentence 1: {sentence1}\n\nSentence 2: {sentence2}\n\n"
+            'Does "{word}" mean the same in both sentences?\n\nAnswer: ',
+            ("no", "yes"),
+        ),
+        Phrase(
+            "句子一：{sentence1}\n\n句子二：{sentence2}\n\n“{word}”在两个句子里的意思相同吗？\n\n回答：", ("否", "是")
+        ),
+    ),
+    "refer": (
+        Phrase('{marked}\n\nDoes *{span2_text}* refer to "{span1_text}"?\n\nAnswer: ', ("no", "yes")),
+        Phrase("{marked}\n\n*{span2_text}*指的是“{span1_text}”吗？\n\n回答：", ("否", "是")),
+    ),
+}
+"""Task -> its question in English and in Chinese; other tasks are asked for by the titles of their columns."""
 
 LANGUAGES = {
     "en": ("English", "英文"),
@@ -117,9 +159,20 @@ def find(columns: Sequence[str], answer: str) -> tuple[Form, str] | None:
     return None
 
 
+def words_for(word: str, chinese: bool) -> tuple[str, ...]:
+    """How the labels of a task with a question of its own are said; empty: as the data spells them."""
+    return PHRASES[word][chinese].words if word in PHRASES else ()
+
+
 def prompt_for(word: str, columns: Sequence[str], answer: str, chinese: bool) -> str:
-    """The default template of task `word` from these columns to `answer`."""
+    """The default template of task `word` from these columns to `answer`.
+
+    Raises:
+        DataError: a task that has a question of its own, on other columns.
+    """
     names = [bare(column).lower() for column in columns]
+    if word in PHRASES:
+        return _worded(PHRASES[word][chinese].prompt, dict(zip(names, columns)))
     if names == [TURNS]:
         return f"{{{TURNS}}}\nAssistant: "
     if word == "answer" and names == ["prompt"]:  # by custom the completion follows a `prompt` at once
@@ -131,6 +184,20 @@ def prompt_for(word: str, columns: Sequence[str], answer: str, chinese: bool) ->
         paragraphs.append(f"{title}{{{column}}}")
     ending = [ENDINGS[word][chinese]] if word in ENDINGS else []
     return "\n\n".join([*_opening(word, names, answer.strip().lower(), chinese), *paragraphs, *ending])
+
+
+def _worded(template: str, own: Mapping[str, str]) -> str:
+    """The template with the columns as the data spells them."""
+    wanted = columns_of(template)
+    if lacking := [name for name in wanted if name not in own]:
+        raise DataError(
+            f"The question has the columns {', '.join(wanted)}, and the data lacks {', '.join(lacking)}.",
+            ", ".join(own.values()),
+            "choose another task, or write the question: --prompt '…{column}…'",
+        )
+    for name in wanted:
+        template = template.replace(f"{{{name}}}", f"{{{own[name]}}}")
+    return template
 
 
 def _opening(word: str, names: list[str], answer: str, chinese: bool) -> list[str]:

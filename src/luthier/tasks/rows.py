@@ -124,7 +124,7 @@ def with_labels(task: Classify, train: Sequence[Example], others: Mapping[str, S
     words = task.words or labels
     if len(words) != len(labels):
         raise SpellingError(
-            f"classify: {len(words)} words for {len(labels)} labels.",
+            f"{task.word}: {len(words)} words for {len(labels)} labels.",
             f"one for each of {', '.join(labels)}",
             "in this order",
         )

@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 from ..errors import DataError, SpellingError
 from ..spell import closest
 from .classify import Classify
-from .forms import ACCEPTED, FORMS, MOST_LABELS, bare, find, prompt_for
+from .forms import ACCEPTED, FORMS, MOST_LABELS, bare, find, prompt_for, words_for
 from .instruct import TASK_COLUMNS, Instruct
 from .read import TEXTS, Read
+from .spans import MARKED, SPANS, with_spans
 from .task import Task
 from .template import columns_of
 from .turns import CHAT_COLUMNS, flatten, is_chat
@@ -45,6 +46,10 @@ def settle(
         rows = [flatten(row, f"row {number}") for number, row in enumerate(rows, 1)]
         notes.append("chats: an assistant turn is the answer, the turns before it the prompt")
         read = {*CHAT_COLUMNS, "prompt", "completion"}
+    elif any(MARKED in with_spans(row) for row in rows[:SAMPLE]):
+        rows = [with_spans(row) for row in rows]
+        notes.append(f"{MARKED} is the text with asterisks around its second span")
+        read = {"text", "target", *SPANS}
     columns = list(dict.fromkeys(name for row in rows for name in row))
     if answer and answer not in columns:
         raise _no_column(answer, columns, "the answer column")
@@ -60,17 +65,18 @@ def settle(
         word = form.word
     if answer in map(bare, inputs):
         raise DataError(f"The prompt shows the answer {answer!r}.", "other columns in the prompt", "take it out")
-    word = given.word if given else word or ("classify" if _few(rows, answer) else "answer")
+    task = given or words[word or ("classify" if _few(rows, answer) else "answer")]()
     if not prompt:
         chinese = _chinese(rows, inputs)
-        prompt = prompt_for(word, inputs, answer, chinese)
-        notes.append(f"the prompt is the {'Chinese' if chinese else 'English'} default for {word}")
-    made = _made(given or words[word](), prompt, answer, inputs)
+        prompt = prompt_for(task.word, inputs, answer, chinese)
+        task = _said(task, words_for(task.word, chinese))
+        notes.append(f"the prompt is the {'Chinese' if chinese else 'English'} default for {task.word}")
+    made = _made(task, prompt, answer, inputs)
     if isinstance(made, Instruct):
         made = _of_tasks(made, columns)
         read.add(made.by)
         notes.append(f"the tasks are named by {made.by}")
-    notes.append(f"task {word}: {', '.join(map(bare, inputs))} -> {answer}")
+    notes.append(f"task {task.word}: {', '.join(map(bare, inputs))} -> {answer}")
     if idle := [c for c in columns if c not in {*map(bare, inputs), answer, *read}]:
         notes.append(f"columns that are neither prompt nor answer: {', '.join(idle)}")
     return made, tuple(notes)
@@ -116,6 +122,13 @@ def _made(task: Task, prompt: str, answer: str, inputs: Sequence[str]) -> Task:
         )
     segments = task.segments or (read if len(read) <= 2 else ())
     return dataclasses.replace(task, prompt=prompt, answer=answer, segments=segments)
+
+
+def _said(task: Task, words: tuple[str, ...]) -> Task:
+    """The task with the words that its default question is answered with, where none were typed."""
+    if not words or not isinstance(task, Classify) or task.words:
+        return task
+    return dataclasses.replace(task, words=words)
 
 
 def _placeholders(prompt: str, columns: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import DataError
+from .spans import with_spans
 
 CHAT_COLUMNS = ("messages", "conversations", "conversation")
 
@@ -29,8 +30,8 @@ def chat_column(row: Mapping[str, Any]) -> str | None:
 
 
 def flatten(row: Mapping[str, Any], place: str) -> Mapping[str, Any]:
-    """The row with `turns`, `reply` and `messages_before` of its last assistant turn beside its columns; rows without
-    a chat come back as they are.
+    """The row with `turns`, `reply` and `messages_before` of its last assistant turn beside its columns, or with the
+    spans of its text (`spans`); others come back as they are.
 
     `place` names the row in errors.
 
@@ -49,7 +50,7 @@ def spread(row: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
         opening = [("user", before)] if isinstance(before, str) else _turns(before, place)
         said = [*opening, *_turns(row["completion"], place)]
     else:
-        return [row]
+        return [with_spans(row)]
     answers = [i for i, (role, _) in enumerate(said) if role == "assistant" and i > 0]
     if not answers:
         what = "begins with its only assistant turn" if said and said[0][0] == "assistant" else "has no assistant turn"

@@ -1,0 +1,94 @@
+"""Run the kept studies, or go on with them, and write docs/studies/: their reports without rows and answers.
+
+    python docs/make_studies.py [NAME …]
+
+Every study lies in runs/studies/NAME afterwards; a finished one is only reported again. The data beside the checkout
+are read from ../shared/data.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from luthier import files, report
+from luthier.bases import folder, untrained
+from luthier.cli import main
+
+DOCS = Path(__file__).resolve().parent
+DATA, RUNS = "../shared/data", Path("runs/studies")
+
+METHODS = "zero_shot, full, lora, dora(rank=8), ia3, bitfit(everywhere=True), prompt, prefix"
+ON_HEADS = "full, lora(rank=8), ia3, prompt(tokens=20), prefix(tokens=20)"
+
+STUDIES = {
+    "dialogsum": (
+        "M0, English dialogue summaries, three seeds",
+        f'seedling-t5 {DATA}/dialogsum "zero_shot, full, lora(rank=32), ia3, prefix(tokens=20)" '
+        "--train-rows 800 --dev-rows 60 --test-rows 250 --epochs 2 --seeds 3",
+    ),
+    "dialogsum-all": (
+        "M0, every training row",
+        f'seedling-t5 {DATA}/dialogsum "zero_shot, full, lora(rank=32)" --epochs 2 --dev-rows 100 --no-search',
+    ),
+    "dialogsum-untrained": (
+        "M0 over random weights",
+        f'{{seedling-t5}} {DATA}/dialogsum "full" --train-rows 2000 --epochs 2 --dev-rows 60 --no-search',
+    ),
+    "rte": ("M1, SuperGLUE's RTE", f'seedling-bert {DATA}/superglue/RTE "{ON_HEADS}" --epochs 4'),
+    "cb": ("M1, SuperGLUE's CB", f'seedling-bert {DATA}/superglue/CB "{ON_HEADS}" --epochs 20'),
+    "sst2": (
+        "M1, sentiment of English sentences",
+        f'seedling-bert {DATA}/sst2 "{ON_HEADS}" --train-rows 4000 --epochs 2',
+    ),
+    "cmrc": (
+        "M2, Chinese questions with their passages",
+        f'seedling-t5 {DATA}/cmrc2018 "{METHODS}" --train-rows 1200 --dev-rows 60 --test-rows 250 --epochs 2',
+    ),
+    "csl": (
+        "M2, titles of Chinese abstracts",
+        f'seedling-t5 {DATA}/csl_title "{METHODS}" --train-rows 1200 --dev-rows 60 --test-rows 250 --epochs 2',
+    ),
+    "instruct": (
+        "M3, many tasks mixed, four never seen",
+        f'seedling-t5 {DATA}/instruct_t0_mix "zero_shot, full, lora(rank=16)" --epochs 2 --dev-rows 100 '
+        "--test-rows 400 "
+        "--task \"instruct(held_out=('rotten_tomatoes','paws','common_gen','qasc'), cap=150, max_new_tokens=24)\"",
+    ),
+    "chnsenticorp": (
+        "M4, Chinese reviews, three seeds",
+        f'seedling-bert {DATA}/chnsenticorp "{ON_HEADS}" --train-rows 1000 --dev-rows 100 --epochs 2 --seeds 3',
+    ),
+    "chnsenticorp-all": (
+        "M4, every training row",
+        f'seedling-bert {DATA}/chnsenticorp "full, lora(rank=8)" --epochs 3',
+    ),
+    "chnsenticorp-untrained": (
+        "M4 over random weights",
+        f'{{seedling-bert}} {DATA}/chnsenticorp "full" --epochs 3',
+    ),
+}  # fmt: skip
+"""Name -> what it shows, and its words after `luthier compare`; {NAME} is NAME's shape with random weights."""
+
+
+def command(name: str) -> str:
+    """The words of a study after `luthier compare`."""
+    return STUDIES[name][1].replace("{", f"{RUNS}/untrained/").replace("}", "")
+
+
+def run(name: str) -> None:
+    """Run or go on with one study and write its page."""
+    words = shlex.split(command(name))
+    twin = Path(words[0])
+    if twin.parent.name == "untrained" and not twin.exists():
+        untrained.untrained(folder(twin.name), twin)
+    if code := main(["compare", *words, "--resume", "--out", str(RUNS / name)]):
+        raise SystemExit(code)
+    page, _ = report.build(RUNS / name, RUNS / name / "shown", texts=False)
+    files.write_text(DOCS / "studies" / f"{name}.md", page.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or STUDIES:
+        run(wanted)
