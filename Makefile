@@ -25,7 +25,7 @@ test: .venv/ready-test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 matrix: .venv/ready-test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist load -m "matrix or not matrix" tests/contract tests/story
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist load -m "matrix or not matrix" tests/contract tests/story tests/unit/test_plan.py
 
 bench: .venv/ready-test
 	$(BIN)/python bench/run.py

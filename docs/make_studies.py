@@ -20,7 +20,7 @@ DOCS = Path(__file__).resolve().parent
 DATA, RUNS = "../shared/data", Path("runs/studies")
 
 METHODS = "zero_shot, full, lora, dora(rank=8), ia3, bitfit(everywhere=True), prompt, prefix"
-ON_HEADS = "full, lora(rank=8), ia3, prompt(tokens=20), prefix(tokens=20)"
+ON_HEADS = "full, lora(rank=8), ia3, prefix(tokens=20)"
 
 STUDIES = {
     "dialogsum": (

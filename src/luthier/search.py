@@ -109,6 +109,10 @@ def settle(ground: Ground, method: Method, folder: Path) -> Settled:
     whole = sum(count * steps for count, steps in rounds)
     probes = Probes(folder / "probes.json", ground, whole, forms[0])
     told, (form, rate) = race(forms, rates, rounds, probes.of)
+    said = (*fixed, *edges(rates, told, rate), *structure_edge(forms, form))
+    if unlearnt(told, mean_loss(ground.backbone, ground.fresh(forms[0]), ground.dev, budget)):
+        form, rate = forms[0], default
+        said = (*fixed, "no probe of the search learned anything, so the card's defaults were taken")
     facts = {
         "tokens": sum(p.tokens for p in told),
         "seconds": round(sum(p.seconds for p in told), 3),
@@ -116,7 +120,6 @@ def settle(ground: Ground, method: Method, folder: Path) -> Settled:
         "chosen": rate,
         "method": repr(form),
     }
-    said = (*fixed, *edges(rates, told, rate), *structure_edge(forms, form))
     return Settled(form, rate, budget, facts, pace, said)
 
 
@@ -188,6 +191,11 @@ def beside(forms: Sequence[Method], rates: Sequence[float], winner: float) -> li
     shares = (1 / 2,) * len(inner) if len(inner) == 2 else (1 / 3, 2 / 3)
     nearer = [winner * (order[n] / winner) ** s for n, s in zip(inner * 2, shares)]
     return [*found, *((forms[0], rate) for rate in nearer)]
+
+
+def unlearnt(told: Sequence[Probe], untrained: float) -> bool:
+    """Whether no probe came below the loss before any training: the lowest is then that of the rate which did least."""
+    return min(p.dev_loss for p in told if p.dev_loss is not None) >= untrained
 
 
 def _marked(told: Sequence[tuple[Candidate, Probe]], chosen: Candidate) -> list[Probe]:

@@ -187,3 +187,12 @@ def test_a_file_of_probes_from_another_length_is_not_believed(tmp_path):
     assert probes.of(plain, 1e-3, 4) != short and probes.of(LoRA(rank=4), 1e-3, 2) != short
     assert [p.steps for p in Probes(tmp_path / "p.json", ground("t5", "lora"), 10, plain).finished] == [2, 4, 2]
     assert dataclasses.asdict(short).keys() == {f.name for f in dataclasses.fields(Probe)}
+
+
+def test_probes_that_learn_nothing_leave_the_card_s_defaults(tmp_path, monkeypatch):
+    """Below the loss before any training there is nothing to choose from: the lowest loss is the smallest step's."""
+    monkeypatch.setattr(LoRA, "candidates", lambda self, bone: (3.0, 10.0, self.rate(bone) + 30, 50.0, 60.0))
+    monkeypatch.setattr(rules, "mean_loss", lambda *asked: 9.0 if asked[1].training else 1.0)
+    settled = search(tmp_path, "lora", steps=1)
+    assert (repr(settled.method), settled.rate) == ("lora(rank=8)", LoRA().rate(tiny.shared("t5", layers=1)))
+    assert settled.caveats == ("no probe of the search learned anything, so the card's defaults were taken",)

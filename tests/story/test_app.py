@@ -155,15 +155,6 @@ def reviews(path: Path, language: str) -> Path:
     return write_rows(path, [*rows[:-1], rows[0]])
 
 
-def test_a_file_that_is_dropped_is_shown_and_checked(app: App, browser: Any, tmp_path: Path):
-    person = visit(browser, app, "en", tmp_path)
-    person.page.locator("#drop input[type=file]").set_input_files(reviews(tmp_path / "hotel.jsonl", "en"))
-    person.sees("#data-summary", "data/hotel")
-    person.press("#check")
-    person.sees("#findings", "repeat an earlier row")
-    assert not person.strangers and not person.faults
-
-
 @LONG
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_from_a_file_to_a_sentence(app: App, browser: Any, tmp_path: Path, language: str):
