@@ -123,8 +123,8 @@ def open_tokenizer(path: str) -> Any:
     except (OSError, ValueError, TypeError) as fault:
         raise UserError(
             f"The tokenizer of {path} cannot be loaded: {str(fault).splitlines()[0]}",
-            "tokenizer.json beside the weights",
-            "save the tokenizer into the backbone's folder",
+            "tokenizer.json beside the weights; a sentencepiece file needs the extra hub",
+            "save the tokenizer into the backbone's folder, or pip install 'luthier[hub]'",
         ) from fault
 
 

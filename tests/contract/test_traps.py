@@ -240,3 +240,14 @@ def first_query_key_value(bone, made):
     if path.endswith("c_attn"):
         return seen[0].split(32, dim=2)
     return bone.model.get_submodule(path.rsplit(".", 1)[0])._reshape(seen[0])
+
+
+def test_dora_leaves_rows_of_zeros_as_they_are():
+    """A row without a direction has m/‖W‖ = 0/0: one of them made every loss NaN (seedling-lm has such rows)."""
+    bone = tiny.backbone("llama")
+    weight = bone.model.get_submodule("model.layers.0.self_attn.q_proj").weight
+    with torch.no_grad():
+        weight[:3] = 0
+    made = tiny.delta(bone, "dora(rank=4)", moved=0.05)
+    said = tiny.scores(bone, made)
+    assert torch.isfinite(said).all() and not torch.equal(said, tiny.scores(bone, Delta({})))

@@ -13,6 +13,7 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from luthier.report import verdict_lines
 from luthier.studio.words import say as words
 from tests.story.conftest import ENVIRONMENT, Told, lines, write_rows
 
-pytest.importorskip("gradio", reason="the studio needs the extra app")
+pytestmark = pytest.mark.skipif(find_spec("gradio") is None, reason="the studio needs the extra app")
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser story needs playwright")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

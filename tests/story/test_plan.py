@@ -111,6 +111,7 @@ def test_minutes_choose_what_fits_and_say_so(say, machine, data, tmp_path):
     assert refused.code == 2 and "too few for these 2 methods" in refused.err
 
 
+@pytest.mark.matrix
 def test_a_study_planned_into_minutes_goes_on_with_what_was_chosen(say, machine, data, tmp_path):
     words = ("compare", BACKBONE, data, "lora(rank=4)", "--no-search", "--out", tmp_path / "study", "--epochs", "2")
     seconds = json.loads(say("plan", *words[1:], "--json").out)["seconds"]

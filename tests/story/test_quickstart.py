@@ -33,7 +33,7 @@ def test_every_cell_is_python():
         compile(text, f"cell {number}", "exec")
 
 
-@pytest.mark.matrix  # trains two methods and writes 150 summaries: a minute of a busy core
+@pytest.mark.matrix  # trains two methods and writes 96 summaries: three quarters of a minute on one core
 def test_it_runs_from_top_to_bottom(tmp_path: Path):
     """As a kernel would: one process, one namespace, the cells in order."""
     cells = tmp_path / "cells.json"

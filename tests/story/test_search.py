@@ -190,6 +190,7 @@ def test_resume_under_other_settings_is_refused(found: dict, place: Path):
             prepare(searching(place, place / "whole", **({"seeds": 2} | more)), resume=True)
 
 
+@pytest.mark.matrix  # the contract of it is in tests/contract
 def test_equal_seconds(place: Path):
     """Every method trains for the seconds asked for, whatever a step costs it; a second seed takes as many steps."""
     seconds = 1.5

@@ -16,7 +16,7 @@ from luthier.study import finish, prepare, write
 from luthier.trial import Run
 from tests.story.conftest import BACKBONE, ENVIRONMENT, dialogues, lines, write_rows
 
-STEPS = 24
+STEPS = 40
 METHOD = "lora(rank=4, dropout=0.1)"
 BUDGET = Budget(steps=STEPS, batch_size=4, checkpoint_seconds=0, evaluations=2, max_answer_tokens=8, search=0.0)
 TRIAL = """

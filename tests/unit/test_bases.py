@@ -356,7 +356,9 @@ def prepared(corpus_folder, tmp_path_factory):
     return place
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name", ["seedling-bert", *(pytest.param(n, marks=pytest.mark.matrix) for n in RECIPES if n != "seedling-bert")]
+)
 def test_a_run_trains_resumes_and_publishes(name, corpus_folder, prepared, tmp_path, monkeypatch):
     """Two steps at once, and one and one: the same weights. Then a folder that transformers reads."""
 

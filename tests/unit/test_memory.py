@@ -51,7 +51,7 @@ def test_it_is_said_as_it_is_typed():
     assert words(Budget(recompute=True), Budget(recompute=True)) == ""
 
 
-@pytest.mark.parametrize("family", ["llama", "t5"])
+@pytest.mark.parametrize("family", ["llama", pytest.param("t5", marks=pytest.mark.matrix)])
 def test_the_count_of_what_stays_alive_is_near_what_does(family):
     """Rates are fitted to what was measured without; what is left with layers computed again is counted from them."""
     bone = Backbone.of(tiny.model(family, layers=8), tiny.tokenizer("seq2seq" if family == "t5" else "causal"), family)

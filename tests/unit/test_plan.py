@@ -165,6 +165,7 @@ def test_a_probe_leaves_the_backbone_as_it_was_and_a_forecast_follows(family):
     assert ours.trial("full", work, budget).disk_bytes > ours.trial("prompt(tokens=5)", work, budget).disk_bytes
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("family", ["t5"])
 def test_bytes_of_a_shape_that_was_not_measured(family):
     bone = tiny.shared(family)

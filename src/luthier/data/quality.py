@@ -93,7 +93,7 @@ def too_long(
 def labels_amiss(held: Held, labels: dict[str, dict[str, int]]) -> Iterator[Finding]:
     """Labels that are rare, alone, or missing where a model learns; the counts are put into `labels`."""
     for split, examples in held.items():
-        counted = Counter(label.strip() for e in examples for label in e.references)
+        counted = Counter(label for e in examples for label in {one.strip() for one in e.references})
         labels[split] = dict(counted.most_common())
         if not counted:
             continue

@@ -36,10 +36,10 @@ class Decomposed(Actor):
         return (self._square_o + 2 * s * cross_o + s * s * square_o).clamp_min(0).sqrt()
 
     def share_o(self) -> Tensor:
-        """What the frozen rows are multiplied by, m/‖W+sBA‖."""
+        """What the frozen rows are multiplied by, m/‖W+sBA‖; a row of zeros, which has no direction, stays as it is."""
         with torch.no_grad():
             norm_o = self.norm_o()
-        return self.magnitude / norm_o
+        return self.magnitude / norm_o.masked_fill(norm_o == 0, 1.0)
 
     def after(self, x: Tensor, y: Tensor) -> Tensor:
         share_o, bias_o = self.share_o(), self._frozen[1]
