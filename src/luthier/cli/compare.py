@@ -33,7 +33,7 @@ STORIES = {
         320,
         60,
     ),
-    "sentiment-zh": Story("seedling-bert", "reviews-zh", "full, lora(rank=16), bitfit(everywhere=True)", 800, 200),
+    "sentiment-zh": Story("seedling-t5", "reviews-zh", "full, lora(rank=16), bitfit(everywhere=True)", 800, 200),
     "answer-zh": Story("seedling-lm", "passages-zh", "zero_shot, full, lora(rank=16)", 600, 80),
 }
 
