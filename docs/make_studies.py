@@ -2,7 +2,7 @@
 
     python docs/make_studies.py [NAME …]
 
-Every study lies in runs/studies/NAME afterwards; a finished one is only reported again. The data beside the checkout
+Those with a page in docs/studies/ were run. Every study lies in runs/studies/NAME afterwards; a finished one is only reported again. The data beside the checkout
 are read from ../shared/data.
 """
 

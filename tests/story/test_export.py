@@ -72,6 +72,7 @@ def ask(port: int, verb: str, path: str, body: Any = None, **headers: str) -> tu
         line.close()
 
 
+@pytest.mark.matrix  # fresh processes; tests/unit/test_export.py compares in this one
 def test_what_is_exported_runs_without_luthier(told: Told, say, tmp_path):
     source, out = told.trial("lora"), tmp_path / "out"
     answer = say("export", "adapter", source, "--out", out, "--rows", "3", "--json")

@@ -42,6 +42,7 @@ def test_marked_blocks_run(page: str, tmp_path: Path, say):
             assert answer.code == 0 and answer.out, f"{page}: {words}\n{answer.err}"
 
 
+@pytest.mark.matrix  # README's own Python runs above
 def test_the_docstring_runs(here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     example = re.search(r"\n\n((?:    .*\n|\n)+)", luthier.__doc__ or "")
     assert example, "the docstring holds an indented example"

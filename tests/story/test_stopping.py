@@ -59,12 +59,18 @@ def written(rows: Path, out: Path) -> Path:
     return out / prepared.trials[0].id
 
 
+def hears_ctrl_c() -> None:
+    """Where the tests run in the background of a shell, its children start out deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def begun(place: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", *words],
         cwd=place,
         env=ENVIRONMENT,
         start_new_session=True,
+        preexec_fn=hears_ctrl_c,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -44,6 +44,8 @@ TRAINED = ("t5", "bert", "bloom", "t5-full")
 EACH = [(n, s) for n in TRAINED for s in (*RIVALS, "luthier") if (n, s) != ("t5-full", "practice")]
 """The practice trains all weights of `t5-full` as the expert does, and pads as in `t5`."""
 
+RIVALS_RUN = pytest.mark.matrix
+"""Eleven trainings with other libraries, for what no user of luthier runs."""
 QUIET = pytest.mark.filterwarnings("ignore")
 """The rival's libraries warn about themselves."""
 
@@ -111,6 +113,7 @@ def facts(ready) -> dict[tuple[str, str], dict]:
     return found
 
 
+@RIVALS_RUN
 @QUIET
 @pytest.mark.parametrize("name, side", EACH)
 def test_every_side_does_the_whole_work(facts, ready, name, side):
@@ -120,6 +123,7 @@ def test_every_side_does_the_whole_work(facts, ready, name, side):
     assert train["loss_after"] != train["loss_before"]
 
 
+@RIVALS_RUN
 @QUIET
 @pytest.mark.parametrize("side", (*RIVALS, "luthier"))
 def test_every_answer_has_its_references_length(facts, ready, side):
@@ -128,6 +132,7 @@ def test_every_answer_has_its_references_length(facts, ready, side):
     assert "generate" not in facts["bert", side]
 
 
+@RIVALS_RUN
 @QUIET
 @pytest.mark.parametrize("name, rival", [(n, s) for n, s in EACH if s != "luthier"])
 def test_both_sides_start_from_one_model(facts, name, rival):
@@ -137,6 +142,7 @@ def test_both_sides_start_from_one_model(facts, name, rival):
     assert ours["loss_before"] == pytest.approx(theirs["loss_before"], abs=tolerance)
 
 
+@RIVALS_RUN
 @QUIET
 def test_full_training_ends_where_the_expert_ends_it(facts):
     """Without dropout of its own and with the same rows in each step, only order and dropout masks differ."""
