@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .metrics import direction
+from .metrics import direction, of_labels
 from .metrics.words import CJK, tokens
 from .records import Prediction
 
@@ -103,7 +103,7 @@ def _answers(said: Sequence[Prediction], metric: str) -> Iterator[str]:
     if not said:
         return
     wanted = [p.references[0] for p in said]
-    if metric in ("accuracy", "macro_f1", "mcc", "accuracy_macro_f1"):
+    if of_labels(metric):
         yield from _collapse(said, wanted)
         return
     other = sum(_script(p.prediction) != _script(p.references[0]) for p in said if p.prediction.strip())

@@ -110,7 +110,7 @@ def fresh_delta(backbone: Backbone, method: Method, task: Any, seed: int) -> Del
             "zero_shot and methods that train",
             f"leave {method!r} out for --task read",
         )
-    task = as_asked(method, task)
+    task = headless(method, task)
     if uses_slots(backbone, task):
         pieces(backbone, task)  # words that this backbone cannot say are refused before anything is trained
     needs_head = uses_head(backbone, task)
@@ -131,10 +131,12 @@ def fresh_delta(backbone: Backbone, method: Method, task: Any, seed: int) -> Del
 
 
 def as_asked(method: Method, task: Any) -> Any:
-    """The task as a method answers it: with the method's own words before it; what trains nothing has no class head,
-    and reads label words."""
-    if method.lead:
-        task = task.preceded(method.lead)
+    """The task as a method answers it: with the method's own words before it, and without a head where it has none."""
+    return headless(method, task.preceded(method.lead) if method.lead else task)
+
+
+def headless(method: Method, task: Any) -> Any:
+    """The task without a class head where the method trains nothing: it reads label words."""
     if task.kind == "label" and task.head is None and not method.trains:
         return dataclasses.replace(task, head=False)
     return task

@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 
 from .baselines import first_words, words_in
-from .metrics import METRICS, Array
+from .metrics import METRICS, Array, of_labels
 from .metrics.words import CJK, tokens
 from .records import Example, Prediction
 from .score import figures, scores, verdicts
 from .tasks.template import columns_of
 
-LABELS = ("accuracy", "macro_f1", "mcc", "accuracy_macro_f1")
 SHORTEST_CUT = 8
 """References shorter than this on average are answers, not texts: nothing is cut."""
 
@@ -58,7 +57,7 @@ def explain(
     inputs = {i: _shown(e, prompt) for i, e in (examples or {}).items()}
     rows = next(iter(said.values()))
     # one label's rows have an accuracy, no macro F1
-    by_part = "accuracy" if metric in LABELS else metric
+    by_part = "accuracy" if of_labels(metric) else metric
     known = {
         "metric": metric,
         "slice_metric": by_part,
@@ -68,7 +67,7 @@ def explain(
         known["disagree"] = _disagree(said, metric)
     if rows[0].nats is not None:  # nothing was said whose words could be counted
         return known | {"trials": {name: {} for name in said}}
-    if metric in LABELS:
+    if of_labels(metric):
         return known | {"trials": {name: {"labels": _labels(one)} for name, one in said.items()}}
     trials = {name: _text_facts(one, inputs) for name, one in said.items()}
     reference = float(np.mean([words_in(r) for p in rows for r in p.references]))
@@ -190,7 +189,7 @@ def _parts(
     """What the rows are divided by, the name of a part, and the places of its rows."""
     lengths = [words_in(inputs.get(p.id) or p.references[0]) for p in rows]
     yield from _thirds("input" if inputs else "reference", lengths)
-    if metric in LABELS:
+    if of_labels(metric):
         yield from _named("label", [p.references[0] for p in rows])
     read = columns_of(prompt)
     columns = dict.fromkeys(name for e in examples.values() for name in e.fields if name not in read)
@@ -220,7 +219,7 @@ def _named(by: str, values: Sequence[str]) -> Iterator[tuple[str, str, list[int]
 def _disagree(said: Said, metric: str) -> list[dict[str, Any]]:
     """The rows on which trials are furthest apart; by how many different answers, where a row has no value."""
     rows = next(iter(said.values()))
-    scorer = METRICS[metric if metric not in LABELS else "accuracy"]()
+    scorer = METRICS[metric if not of_labels(metric) else "accuracy"]()
     if not scorer.per_row:
         return []
     values = np.stack([scorer.value(scorer.tally(one)) for one in said.values()])

@@ -14,7 +14,7 @@ from typing import Any
 
 PLACE = Path(__file__).resolve().parent
 RECIPE_MINUTES = {"seedling-t5": 40, "seedling-bert": 28, "seedling-lm": 30}
-"""Every base that has a recipe, and how long that runs on two quiet cores."""
+"""Every base that has a recipe, and its minutes of one thread's processor time."""
 
 NAMES: tuple[str, ...] = tuple(name for name in RECIPE_MINUTES if (PLACE / name / "model.safetensors").is_file())
 """The bases whose weights lie in this package."""
@@ -35,7 +35,7 @@ def folder(name: str) -> Path:
 def rebuild() -> str:
     """The commands that make every base again."""
     made = [
-        f"python -m luthier.bases.pretrain DATA_FOLDER --base {name} --out RUN --minutes {minutes}\n"
+        f"python -m luthier.bases.pretrain DATA_FOLDER --base {name} --out RUN --minutes {minutes} --threads 1\n"
         f"python -m luthier.bases.publish RUN {name}"
         for name, minutes in RECIPE_MINUTES.items()
     ]

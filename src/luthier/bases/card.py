@@ -144,6 +144,6 @@ def _training(name: str, measured: Mapping[str, Any], decay_from: float) -> str:
         f"| bits a byte | {english['bits_per_byte']:.2f} | {chinese['bits_per_byte']:.2f} |",
         "",
         f"Rerun: `python -m luthier.bases.pretrain DATA_FOLDER --base {name} --out RUN_FOLDER "
-        f"--minutes {max(1, round(minutes))}`.",
+        f"--minutes {max(1, round(minutes))} --threads 1`.",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`seedling-bert`: an encoder that fills hidden words, with a first vector that means something.
+"""`seedling-bert`: an encoder that fills hidden words.
 
 Its shape is ModernBERT's (Warner et al. 2024, arXiv:2412.13663, section 2): rotary positions, norms before each block,
 gated feed-forwards, every other layer with a short window. Beside masked words (Devlin et al. 2019, arXiv:1810.04805,

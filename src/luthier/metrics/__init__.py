@@ -4,7 +4,7 @@ through the entry point group `luthier.metrics`. Nothing here needs torch."""
 from __future__ import annotations
 
 from ..spell import shelf
-from .classify import Accuracy, AccuracyMacroF1, MacroF1, Mcc
+from .classify import Accuracy, AccuracyMacroF1, LabelCounts, MacroF1, Mcc
 from .exact import F1, ExactMatch
 from .metric import Array, Metric, RowMetric
 from .reading import BitsPerByte, Perplexity
@@ -19,6 +19,11 @@ METRICS = shelf(
         *(AccuracyMacroF1, Perplexity, BitsPerByte),
     ),
 )
+
+
+def of_labels(name: str) -> bool:
+    """Whether a metric is about one label out of several."""
+    return issubclass(METRICS.get(name, object), (Accuracy, LabelCounts))
 
 
 def direction(word: str) -> int:
