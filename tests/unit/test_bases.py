@@ -402,11 +402,26 @@ def test_a_run_trains_resumes_and_publishes(name, corpus_folder, prepared, tmp_p
     assert found["loss"] > 0 and np.isfinite(found["bits_per_byte"])
 
 
-def test_steps_on_tasks_grow_with_the_budget():
-    shares = [pretrain._stage(pretrain.TASK_SHARES, used / 10) for used in range(11)]
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_steps_on_tasks_grow_with_the_budget(recipe):
+    shares = [pretrain._stage(recipe.task_shares, used / 10) for used in range(11)]
     lengths = [pretrain._stage(pretrain.WINDOWS, used / 10) for used in range(11)]
-    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] > 0.5
+    assert shares == sorted(shares) and shares[0] < shares[-1] and shares[-1] > 0.5
     assert lengths == sorted(lengths) and lengths[-1] == 256
+
+
+def test_matrices_do_not_grow_without_end():
+    """Pushed the same way for ever, a matrix stays within what `shrink` allows; tables are left alone."""
+    module = torch.nn.ModuleDict({"block": torch.nn.Linear(8, 8, bias=False), "embed": torch.nn.Embedding(8, 8)})
+    optimizers = rates.optimizers_for(module, rates.Rates(matrices=0.1, rest=0.1, shrink=2.0))
+    for _ in range(200):
+        for weight in module.parameters():
+            weight.grad = -torch.eye(8)
+        for optimizer in optimizers:
+            optimizer.step()
+    strongest = torch.linalg.matrix_norm(module["block"].weight, 2).item()
+    assert strongest == pytest.approx(0.2 * 8**0.5 / 2.0, rel=0.3)
+    assert module["embed"].weight.abs().max() > 10
 
 
 def test_bits_count_the_bytes_of_the_text(prepared, shared):

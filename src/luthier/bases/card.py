@@ -21,9 +21,9 @@ WHAT = {
         "AutoModelForMaskedLM",
         "fill-mask",
         ["modernbert"],
-        "masked words (a third, in runs of 1 to 3). The first vector learns whether a second text belongs behind a "
-        "first one (passages, and instructions with their answers), what kind of document it reads, and which other "
-        "passage is its neighbour",
+        "masked words (a third, in runs of 1 to 3). The mean of a row's vectors learns whether a second text belongs "
+        "behind a first one (passages, and instructions with their answers), what kind of document it reads, and which "
+        "other passage is its neighbour",
         "masked words",
     ),
     "seedling-lm": (
@@ -86,9 +86,8 @@ WIRED = {
 }
 
 
-def card(name: str, folder: Path, measured: Mapping[str, Any], parameters: int, decay_from: float) -> str:
-    """The README of a published folder; `measured` is the last line of the run's curve that holds measurements, and
-    `decay_from` the share of the budget from which its rates fell."""
+def card(recipe: Any, name: str, folder: Path, measured: Mapping[str, Any], parameters: int) -> str:
+    """The README of a published folder; `measured` is the last line of the run's curve that holds measurements."""
     kind, loader = WHAT[name][:2]
     parts = [
         _front(name),
@@ -99,7 +98,7 @@ def card(name: str, folder: Path, measured: Mapping[str, Any], parameters: int, 
         CHAT if name == "seedling-lm" else "",
         _shape(folder),
         TOKENIZER,
-        _training(name, measured, decay_from),
+        _training(recipe, name, measured),
         DATA,
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
@@ -121,10 +120,11 @@ def _shape(folder: Path) -> str:
     )
 
 
-def _training(name: str, measured: Mapping[str, Any], decay_from: float) -> str:
+def _training(recipe: Any, name: str, measured: Mapping[str, Any]) -> str:
     *_, asked, said = WHAT[name]
     minutes = measured["seconds"] / 60
     english, chinese = measured["en"], measured["zh"]
+    shares = [share for _, share in recipe.task_shares]
     lines = [
         "## Training",
         "",
@@ -132,9 +132,11 @@ def _training(name: str, measured: Mapping[str, Any], decay_from: float) -> str:
         f"* {measured['step']:,} steps, {measured['tokens']:,} tokens, {minutes:.0f} minutes of processor time.",
         "* Embeddings start from word vectors counted over the whole corpus (positive pointwise mutual information).",
         *WIRED.get(name, []),
-        f"* Muon for the matrices of the blocks, AdamW for the rest; warm-up, level to {100 * decay_from:.0f} % of the "
-        "budget, then linear",
-        "  to 0. Windows grow from 96 to 256 tokens and the share of tasks from 0 to 70 %. Float32, seed 0.",
+        "* Muon with weight decay for the matrices of the blocks, AdamW for the rest; warm-up, level to "
+        f"{100 * recipe.rates.decay_from:.0f} % of the budget,",
+        f"  then linear to 0. About {recipe.batch_tokens:,} padded tokens a batch; windows grow from 96 to 256 tokens, "
+        "the share of steps on",
+        f"  tasks from {100 * shares[0]:.0f} to {100 * shares[-1]:.0f} %. Float32, seed 0.",
         "",
         "On documents held out by a hash of their text (1 in 200, never trained on):",
         "",

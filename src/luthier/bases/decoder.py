@@ -15,7 +15,7 @@ from .batch import NOT_LEARNT, Batch, padded
 from .examples import Example
 from .fused import fuse_norms
 from .induction import lay_induction
-from .rates import Rates
+from .rates import TASKS_LATE, Rates
 from .text import Text
 from .tokenizer import MODEL_MAX_LENGTH, SPECIALS, VOCABULARY_SIZE
 
@@ -59,7 +59,9 @@ class Decoder:
     longest = MODEL_MAX_LENGTH
     width = 256
     kind = "causal"
+    batch_tokens = 2_048
     rates = Rates(matrices=5e-3, rest=5e-3, special={"model.norm.": 5e-4})
+    task_shares = TASKS_LATE
 
     def __init__(self, words: Tokenizer) -> None:
         def ids(text: str) -> list[int]:

@@ -2,9 +2,9 @@
 
 Its shape is ModernBERT's (Warner et al. 2024, arXiv:2412.13663, section 2): rotary positions, norms before each block,
 gated feed-forwards, every other layer with a short window. Beside masked words (Devlin et al. 2019, arXiv:1810.04805,
-section 3.1) the vector of the first token answers three questions that the corpus itself can ask: does the second text
-belong behind the first one, what kind of document is this, and which of the other rows is the neighbouring passage. The
-heads of those questions are thrown away.
+section 3.1) the mean of a row's vectors, from which heads will read, answers three questions that the corpus itself can
+ask: does the second text belong behind the first one, what kind of document is this, and which of the other rows is the
+neighbouring passage. The heads of those questions are thrown away.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from transformers import ModernBertConfig, ModernBertForMaskedLM, PreTrainedMode
 
 from .batch import NOT_LEARNT, Batch, padded
 from .examples import Example
-from .rates import Rates
+from .rates import TASKS_LATE, Rates
 from .text import Text
 from .tokenizer import SPECIALS, VOCABULARY_SIZE
 
@@ -64,7 +64,7 @@ def configuration() -> ModernBertConfig:
 
 
 class Questions(nn.Module):
-    """What is asked of the first vector while pretraining: order of two texts, kind of document, neighbours."""
+    """What is asked of a row's mean vector while pretraining: order of two texts, kind of document, neighbours."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -72,9 +72,9 @@ class Questions(nn.Module):
         self.order = nn.Linear(width, 2)
         self.topics = nn.Linear(width, KINDS)
 
-    def loss(self, first: Tensor, asked: Mapping[str, Tensor]) -> Tensor:
-        """The weighted loss of what a batch asks, from its first vectors (rows, width)."""
-        pooled, total = torch.tanh(self.pool(first)), first.new_zeros(())
+    def loss(self, means: Tensor, asked: Mapping[str, Tensor]) -> Tensor:
+        """The weighted loss of what a batch asks, from its mean vectors (rows, width)."""
+        pooled, total = torch.tanh(self.pool(means)), means.new_zeros(())
         if "strange" in asked:
             total = total + ORDER_WEIGHT * functional.cross_entropy(self.order(pooled), asked["strange"])
         if "kinds" in asked:
@@ -92,7 +92,9 @@ class Encoder:
     longest = POSITIONS
     width = 256
     kind = "encoder"
+    batch_tokens = 2_048
     rates = Rates(matrices=1e-2, rest=2e-3, decay_from=1 / 3)
+    task_shares = TASKS_LATE
     frame = ("<cls> $A <sep>", "<cls> $A <sep> $B <sep>")
     """Special tokens put around one text and around two."""
 
@@ -150,17 +152,18 @@ class Encoder:
 
     def _read(self, model: ModernBertForMaskedLM, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
-        mask = None if (batch.inputs != PAD).all() else (inputs != PAD).long()
-        read = model.model(input_ids=inputs, attention_mask=mask).last_hidden_state
-        real = targets != NOT_LEARNT
-        scores = model.decoder(model.head(read[real]))
-        return functional.cross_entropy(scores, targets[real], reduction="none"), targets[real], read[:, 0]
+        mask = (inputs != PAD).long()
+        read = model.model(input_ids=inputs, attention_mask=None if mask.all() else mask).last_hidden_state
+        wanted = targets != NOT_LEARNT
+        scores = model.decoder(model.head(read[wanted]))
+        means = (read * mask.unsqueeze(-1)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        return functional.cross_entropy(scores, targets[wanted], reduction="none"), targets[wanted], means
 
     def loss(self, model: ModernBertForMaskedLM, batch: Batch) -> Tensor:
-        """Masked words, and what the first vectors are asked."""
-        losses, _, first = self._read(model, batch)
+        """Masked words, and what the mean vectors are asked."""
+        losses, _, means = self._read(model, batch)
         asked = {name: torch.from_numpy(held) for name, held in batch.extra.items()}
-        return losses.mean() + model.questions.loss(first, asked)
+        return losses.mean() + model.questions.loss(means, asked)
 
     def publishable(self, model: ModernBertForMaskedLM) -> PreTrainedModel:
         """A plain copy without the heads that only training needs."""

@@ -43,8 +43,6 @@ SECONDS_BETWEEN_SAVES = 60
 STEPS_BETWEEN_MEASURES = 200
 WINDOWS = ((0.15, 96), (0.45, 160), (1.0, 256))
 """Up to this share of the budget, windows of this length: short ones are quicker and teach the words first."""
-TASK_SHARES = ((0.1, 0.0), (0.5, 0.3), (0.75, 0.5), (1.0, 0.7))
-"""Up to this share of the budget, this share of steps on supervised tasks."""
 
 
 class Run:
@@ -54,6 +52,7 @@ class Run:
         self.out, self.options = out, options
         self.words = Tokenizer.from_file(str(prepared / "tokenizer.json"))
         self.recipe = RECIPES[options.base](self.words)
+        self.batch_tokens = options.batch_tokens or self.recipe.batch_tokens
         self.text, self.unseen = Text(prepared / "text"), Text(prepared / "unseen")
         self.tasks = ExampleStore(prepared / "tasks")
         vectors = word_vectors(np.load(prepared / "directions.npy"), self.recipe.width, options.seed)
@@ -63,7 +62,7 @@ class Run:
         self.task_rows = self._task_rows()
 
     def _task_rows(self) -> Iterator[list[Example]]:
-        rows = batches(self.tasks, self.options.batch_tokens, self.options.seed)
+        rows = batches(self.tasks, self.batch_tokens, self.options.seed)
         for _ in range(self.progress.task_steps):
             next(rows)
         return rows
@@ -78,10 +77,10 @@ class Run:
     def next_batch(self) -> Batch:
         """A function of the seed, the step and the share of the budget that is used."""
         rng = np.random.default_rng((self.options.seed, self.progress.step))
-        if rng.random() < _stage(TASK_SHARES, self.used):
+        if rng.random() < _stage(self.recipe.task_shares, self.used):
             self.progress.task_steps += 1
             return self.recipe.task_batch(next(self.task_rows), rng)
-        return self.recipe.text_batch(self.text, _stage(WINDOWS, self.used), self.options.batch_tokens, rng)
+        return self.recipe.text_batch(self.text, _stage(WINDOWS, self.used), self.batch_tokens, rng)
 
     def learn(self) -> float:
         """One step; gives the batch's loss."""
@@ -149,7 +148,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=20.0, help="processor time a thread, without the preparation")
     parser.add_argument("--steps", type=int, default=0, help="a budget in steps instead of minutes")
     parser.add_argument("--tasks", type=int, default=40_000, help="how many supervised examples are made")
-    parser.add_argument("--batch-tokens", type=int, default=2_048, help="padded tokens a batch")
+    parser.add_argument("--batch-tokens", type=int, help="padded tokens a batch (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     return parser

@@ -71,9 +71,7 @@ def main(given: list[str] | None = None) -> None:
     rows = map(json.loads, (run / "curve.jsonl").read_text(encoding="utf-8").splitlines())
     measured = [row for row in rows if "en" in row][-1]
     parameters = sum(weight.numel() for weight in recipe.publishable(model).parameters())
-    (folder / "README.md").write_text(
-        card(name, folder, measured, parameters, recipe.rates.decay_from), encoding="utf-8"
-    )
+    (folder / "README.md").write_text(card(recipe, name, folder, measured, parameters), encoding="utf-8")
     print(json.dumps({"folder": str(folder), **measured}))
 
 

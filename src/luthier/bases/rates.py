@@ -1,4 +1,4 @@
-"""Which optimiser moves which weight, how fast, and when."""
+"""Which optimiser moves which weight, how fast, and when; and when tasks are learnt beside running text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from torch import nn
 from .muon import Muon
 
 WARM_UP = 0.03
+TASKS_LATE = ((0.1, 0.0), (0.5, 0.3), (0.75, 0.5), (1.0, 0.7))
+"""Up to this share of the budget, this share of steps on supervised tasks."""
 OUTSIDE = ("embed", "shared", "relative_attention_bias", "order", "topics")
 """Matrices that are no map from features to features: tables and small heads stay with AdamW."""
 
@@ -25,12 +27,15 @@ class Rates:
         rest: AdamW's, for tables, norms and biases.
         special: part of a parameter's name -> its own rate (AdamW) or its share of the rate (Muon).
         decay_from: share of the budget from which all of them fall to nothing.
+        shrink: decoupled weight decay of the matrices, as a share of their rate. Without it they grow until what the
+            blocks add drowns the words they read, and nothing can be tuned any more.
     """
 
     matrices: float
     rest: float
     special: Mapping[str, float] = field(default_factory=dict)
     decay_from: float = 0.55
+    shrink: float = 2.0
 
 
 def optimizers_for(model: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
@@ -42,7 +47,8 @@ def optimizers_for(model: nn.Module, rates: Rates) -> list[torch.optim.Optimizer
             matrices[1.0 if own is None else own].append(weight)
         else:
             rest[rates.rest if own is None else own].append(weight)
-    muon = Muon([{"params": group, "share": share} for share, group in matrices.items()], lr=rates.matrices)
+    groups = [{"params": group, "share": share, "weight_decay": rates.shrink} for share, group in matrices.items()]
+    muon = Muon(groups, lr=rates.matrices)
     groups = [{"params": group, "lr": rate} for rate, group in rest.items()]
     adam = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
     for optimizer in (muon, adam):

@@ -56,12 +56,15 @@ class Seq2Seq:
     longest = MODEL_MAX_LENGTH
     width = 192
     kind = "seq2seq"
+    batch_tokens = 3_072
     rates = Rates(
         matrices=5e-3,
         rest=5e-3,
         special={"relative_attention_bias": 2e-2, "Attention.q.weight": 0.4},
     )
     """T5 does not scale its attention scores, so query weights live on a smaller scale."""
+    task_shares = ((0.05, 0.3), (1.0, 0.7))
+    """Tasks nearly from the start: what it is tuned for is to say again, in other words, what it has read."""
     frame = ("$A </s>", "$A </s> $B </s>")
     """Special tokens put around one text and around two."""
 
