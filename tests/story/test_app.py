@@ -184,6 +184,8 @@ def test_from_a_file_to_a_sentence(app: App, browser: Any, tmp_path: Path, langu
     page.locator("#name textarea, #name input").first.fill(f"story {language}")
     person.sees("#command", re.compile(rf"--steps 2 --test-rows 6 --no-search .*--out \S*story-{language}"))
     person.sees("#command", "zero_shot, bitfit(everywhere=True)")
+    person.press("#forecast-button")
+    person.sees("#forecast", "bitfit(everywhere=True)")
     person.picture("2-compare")
     person.press("#start")
     person.sees("#progress", words("phase_done", language))
@@ -220,6 +222,15 @@ def test_from_a_file_to_a_sentence(app: App, browser: Any, tmp_path: Path, langu
     names = [name.rpartition("/")[2] for name in zipfile.ZipFile(io.BytesIO(body)).namelist()]
     assert any(name.endswith(".safetensors") for name in names)
     assert app.get(f"/files/report?study=story-{language}")[0] == 200
+    person.press("#export")
+    person.sees("#ship-faults", "PEFT")  # which knows no bitfit
+    page.locator("#export-kind label", has_text=words("export_docker", language)).click()
+    person.press("#export")
+    person.sees("#exported", words("download_export", language))
+    person.picture("6-ship")
+    status, body, _ = app.get(page.locator("#exported a").get_attribute("href"))
+    names = [name.rpartition("/")[2] for name in zipfile.ZipFile(io.BytesIO(body)).namelist()]
+    assert status == 200 and "Dockerfile" in names
     person.tab("history")
     person.sees("#history", f"story-{language}")
     assert not person.strangers, "the page asked other machines"
