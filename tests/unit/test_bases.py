@@ -95,7 +95,7 @@ def test_the_folder_is_small_and_has_its_card(name):
     files = [one for one in bases.folder(name).iterdir() if one.is_file()]
     assert sum(one.stat().st_size for one in files) <= 12_000_000
     assert {"README.md", "model.safetensors", "tokenizer.json", "config.json"} <= {one.name for one in files}
-    assert 2e6 <= next(f["parameters"] for f in bases.facts() if f["name"] == name) <= 6e6
+    assert 1e6 <= next(f["parameters"] for f in bases.facts() if f["name"] == name) <= 6e6
 
 
 @pytest.mark.parametrize("name", bases.names())
@@ -392,8 +392,8 @@ def test_a_run_trains_resumes_and_publishes(name, corpus_folder, prepared, tmp_p
     publish.main([str(tmp_path / "whole"), name, str(tmp_path / "model")])
     assert f"# {name}" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     bone = Backbone(str(tmp_path / "model"))
-    assert bone.kind == RECIPES[name].kind and bone.parameters <= 6e6
-    assert (tmp_path / "model" / "model.safetensors").stat().st_size <= 12e6
+    assert bone.kind == RECIPES[name].kind
+    assert (tmp_path / "model" / "model.safetensors").stat().st_size < 2.1 * bone.parameters
     base = evaluate.Published(name, tmp_path / "model")
     shown = "\n".join(evaluate.sample_rows(base))
     asked = evaluate.HIDDEN if base.recipe.kind == "encoder" else evaluate.PROMPTS

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 WHAT = {
-    "seedling-t5": (
+    "seq2seq": (
         "An encoder-decoder",
         "AutoModelForSeq2SeqLM",
         "text-generation",
@@ -16,7 +16,7 @@ WHAT = {
         "T5's hidden spans (a fifth of the text), and instructions made by code from the same text",
         "hidden spans",
     ),
-    "seedling-bert": (
+    "encoder": (
         "An encoder",
         "AutoModelForMaskedLM",
         "fill-mask",
@@ -26,7 +26,7 @@ WHAT = {
         "other passage is its neighbour",
         "masked words",
     ),
-    "seedling-lm": (
+    "causal": (
         "A decoder",
         "AutoModelForCausalLM",
         "text-generation",
@@ -35,7 +35,7 @@ WHAT = {
         "whole text",
     ),
 }
-"""Base -> what it is, its loader, the hub's task, tags, what it was asked for, what its bits a byte are of."""
+"""Kind of base -> what it is, its loader, the hub's task, tags, what it was asked for, what its bits a byte are of."""
 
 USE = """
 It is made for comparing fine-tuning methods, not for answering people: small enough to tune on two processor cores in
@@ -81,21 +81,21 @@ SHAPE = (
     *("max_position_embeddings", "vocab_size"),
 )
 WIRED = {
-    "seedling-lm": ["* Before the first step two heads are set to look back and one to copy (`induction.py`)."],
-    "seedling-t5": ["* Before the first step the last cross-attention is set to copy (`wiring.py`)."],
+    "causal": ["* Before the first step two heads are set to look back and one to copy (`induction.py`)."],
+    "seq2seq": ["* Before the first step the last cross-attention is set to copy (`wiring.py`)."],
 }
 
 
 def card(recipe: Any, name: str, folder: Path, measured: Mapping[str, Any], parameters: int) -> str:
     """The README of a published folder; `measured` is the last line of the run's curve that holds measurements."""
-    kind, loader = WHAT[name][:2]
+    what, loader = WHAT[recipe.kind][:2]
     parts = [
-        _front(name),
-        f"# {name}\n\n{kind} of {parameters:,} parameters.\n{USE}",
+        _front(recipe.kind),
+        f"# {name}\n\n{what} of {parameters:,} parameters.\n{USE}",
         f"```python\nfrom transformers import {loader}, AutoTokenizer\n\n"
         f'tokenizer = AutoTokenizer.from_pretrained("{name}")  # the path of this folder\n'
         f'model = {loader}.from_pretrained("{name}")\n```',
-        CHAT if name == "seedling-lm" else "",
+        CHAT if recipe.kind == "causal" else "",
         _shape(folder),
         TOKENIZER,
         _training(recipe, name, measured),
@@ -104,8 +104,8 @@ def card(recipe: Any, name: str, folder: Path, measured: Mapping[str, Any], para
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def _front(name: str) -> str:
-    _, _, hub_task, tags, *_ = WHAT[name]
+def _front(kind: str) -> str:
+    _, _, hub_task, tags, *_ = WHAT[kind]
     lines = ["license: apache-2.0", "language:", "  - en", "  - zh", "library_name: transformers"]
     lines += [f"pipeline_tag: {hub_task}", "tags:", *(f"  - {tag}" for tag in (*tags, "small"))]
     return "\n".join(["---", *lines, "---"])
@@ -121,7 +121,7 @@ def _shape(folder: Path) -> str:
 
 
 def _training(recipe: Any, name: str, measured: Mapping[str, Any]) -> str:
-    *_, asked, said = WHAT[name]
+    *_, asked, said = WHAT[recipe.kind]
     minutes = measured["seconds"] / 60
     english, chinese = measured["en"], measured["zh"]
     shares = [share for _, share in recipe.task_shares]
@@ -131,7 +131,7 @@ def _training(recipe: Any, name: str, measured: Mapping[str, Any]) -> str:
         f"* Asked for: {asked}.",
         f"* {measured['step']:,} steps, {measured['tokens']:,} tokens, {minutes:.0f} minutes of processor time.",
         "* Embeddings start from word vectors counted over the whole corpus (positive pointwise mutual information).",
-        *WIRED.get(name, []),
+        *WIRED.get(recipe.kind, []),
         "* Muon with weight decay for the matrices of the blocks, AdamW for the rest; warm-up, level to "
         f"{100 * recipe.rates.decay_from:.0f} % of the budget,",
         f"  then linear to 0. About {recipe.batch_tokens:,} padded tokens a batch; windows grow from 96 to 256 tokens, "

@@ -29,32 +29,15 @@ from .wiring import lay_copying
 EMBEDDING_SPREAD = 0.5
 HIDDEN_SHARE = 0.2
 HIDDEN_SPAN = 3
-
-
-def configuration() -> T5Config:
-    """Three blocks on each side, width 192: 4.67 million parameters."""
-    return T5Config(
-        vocab_size=VOCABULARY_SIZE,
-        d_model=192,
-        d_kv=32,
-        d_ff=512,
-        num_layers=3,
-        num_decoder_layers=3,
-        num_heads=6,
-        feed_forward_proj="gated-gelu",
-        dropout_rate=0.0,
-        pad_token_id=SPECIALS.index("<pad>"),
-        eos_token_id=END,
-        bos_token_id=SPECIALS.index("<s>"),
-        decoder_start_token_id=SPECIALS.index("<pad>"),
-    )
+HEAD_WIDTH = 32
 
 
 class Seq2Seq:
-    """How `seedling-t5` is made, what it reads and what it is asked for."""
+    """How `seedling-t5` is made, what it reads and what it is asked for. Its two siblings differ in shape alone."""
 
     longest = MODEL_MAX_LENGTH
-    width = 192
+    width, blocks, feed_forward = 192, 3, 512
+    """4.67 million parameters; as many blocks on each side."""
     kind = "seq2seq"
     batch_tokens = 3_072
     rates = Rates(
@@ -71,10 +54,29 @@ class Seq2Seq:
     def __init__(self, words: Tokenizer) -> None:
         del words  # what is read is made of numbers alone
 
+    @classmethod
+    def configuration(cls) -> T5Config:
+        """The shape, with heads of 32."""
+        return T5Config(
+            vocab_size=VOCABULARY_SIZE,
+            d_model=cls.width,
+            d_kv=HEAD_WIDTH,
+            d_ff=cls.feed_forward,
+            num_layers=cls.blocks,
+            num_decoder_layers=cls.blocks,
+            num_heads=cls.width // HEAD_WIDTH,
+            feed_forward_proj="gated-gelu",
+            dropout_rate=0.0,
+            pad_token_id=SPECIALS.index("<pad>"),
+            eos_token_id=END,
+            bos_token_id=SPECIALS.index("<s>"),
+            decoder_start_token_id=SPECIALS.index("<pad>"),
+        )
+
     def fresh(self, seed: int, vectors: np.ndarray | None = None) -> T5ForConditionalGeneration:
         """A new model wired for copying; with `vectors` it starts from them."""
         torch.manual_seed(seed)
-        model = T5ForConditionalGeneration(configuration())
+        model = T5ForConditionalGeneration(self.configuration())
         with torch.no_grad():
             if vectors is None:
                 model.shared.weight.mul_(EMBEDDING_SPREAD)
@@ -127,6 +129,18 @@ class Seq2Seq:
 
     def dress(self, tokenizer: PreTrainedTokenizerFast) -> None:
         """The tokenizer's plain roles are those of this base."""
+
+
+class SmallSeq2Seq(Seq2Seq):
+    """`seedling-t5-small`: 1.3 million parameters."""
+
+    width, blocks, feed_forward = 96, 2, 256
+
+
+class LargeSeq2Seq(Seq2Seq):
+    """`seedling-t5-large`: 14 million parameters; not shipped, the recipe makes it."""
+
+    width, blocks, feed_forward = 256, 5, 1024
 
 
 def _framed(rows: Sequence[Example]) -> Batch:

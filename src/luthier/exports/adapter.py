@@ -39,7 +39,7 @@ def check(learned: Learned) -> None:
     possible = []
     if word in LOW_RANK:
         possible.append("export adapter --as lora --rank N, with its loss measured")
-    if word in MERGEABLE:
+    if word in MERGEABLE and not getattr(learned.method, "everywhere", False):  # new biases have no place in the base
         possible.append("export merged")
     raise Refused(
         f"{learned.method!r} on {learned.backbone.name} has no PEFT form: {reason}.",
