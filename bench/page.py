@@ -110,6 +110,7 @@ def comparison(result: Facts) -> list[str]:
             (
                 r["side"],
                 number(r.get("seconds"), "{:.1f}"),
+                number(r.get("cpu_seconds"), "{:.1f}"),
                 r.get("trials", "-"),
                 f"{r['generated']:,}" if "generated" in r else "-",
                 r["fault"] or "",
@@ -117,11 +118,11 @@ def comparison(result: Facts) -> list[str]:
             for r in real["runs"]
         ]
         said += [
-            "## The same, run for real on the small backbone",
+            "## A small one, run for real",
             "",
             real["said"],
             "",
-            *grid(("side", "seconds", "methods", "generated tokens", ""), rows),
+            *grid(("side", "seconds", "processor seconds", "methods", "generated tokens", ""), rows),
             "",
         ]
         said += [f"luthier is {ratio:.1f}× faster than {side}." for side, ratio in real["ratios"].items()] + [""]

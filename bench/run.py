@@ -77,6 +77,13 @@ class Bench:
                     )
                     return
 
+    def compare(self) -> Facts | None:
+        """The real comparison, where its share of the time is there."""
+        if self.left < comparison.EXPECTED_SECONDS[self.options.full]:
+            self.left_out.append(f"the real comparison: not run, the time was spent; --only {WHOLE}")
+            return None
+        return comparison.real(self.options, self.left)
+
     def take(self, job: Job, number: int, at_once: dict[str, int]) -> None:
         """One run; a pass that did not fit is not tried again in later rounds."""
         limit = min(self.options.limit, max(5.0, self.left))
@@ -114,15 +121,12 @@ def whole(options: argparse.Namespace) -> Facts:
     bench = Bench(options, peak, began + minutes * 60, files.Appender(log))
     chosen = [w for w in WORKLOADS if w.name in options.only or (not options.only and (options.full or w.quick))]
     more = {w for w in (WHOLE, "ops") if w in options.only or not options.only}
-    reserve = comparison.EXPECTED_SECONDS[options.full] if WHOLE in more else 0.0
-    for number, workload in enumerate(chosen):
-        bench.measure(workload, reserve + sum(w.round_seconds for w in chosen[number + 1 :]))
     result: Facts = {"real": None, "ops": None}
-    if WHOLE in more:
-        if bench.left > reserve:
-            result["real"] = comparison.real(options, min(options.limit * 2, bench.left))
-        else:
-            bench.left_out.append("the real comparison: not run, the time was spent; `make bench-full`")
+    if WHOLE in more:  # before the large shapes, which take what time there is
+        result["real"] = bench.compare()
+    for number, workload in enumerate(chosen):
+        bench.measure(workload, sum(w.round_seconds for w in chosen[number + 1 :]))
+    bench.log.close()
     if "ops" in more and bench.left > 60:
         result["ops"] = measure_ops(options, min(600.0, bench.left))
     return result | {

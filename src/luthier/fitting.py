@@ -38,7 +38,7 @@ class Fitting:
         for cut, what in ((made.cut_inputs, "inputs"), (made.cut_answers, "answers")):
             if cut:
                 run.caveats.append(f"{cut} of {len(made)} training {what} were cut to the length limit")
-        if run.budget.recompute:
+        if run.trial.budget.recompute:
             run.caveats.append(
                 "--recompute: layers were computed again for the gradient; its seconds are higher for that"
             )

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import baselines, why
 from .alarms import alarms
+from .caveats import gathered
 from .data import read
 from .data.table import Row, listed
 from .errors import DataError, UserError
@@ -81,6 +82,7 @@ def score_file(
     return {
         "study": study,
         "trials": trials,
+        "caveats": to_json(gathered(trials)),
         "verdicts": to_json(found),
         "references": baselines.table([people], words) if people else [],
         "why": why.explain(said, words[0], best),

@@ -10,7 +10,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,7 @@ from .backbone import Backbone
 from .batches import batch_rows, chunks, micro_batches, steps_per_epoch, total_steps
 from .costs import Cost, Decode, Passes, Widths
 from .encode import plan, plan_on_disk, uses_head, uses_slots
-from .errors import UserError
-from .memory import AGAIN, bytes_again, fitting, words
+from .memory import AGAIN, OPEN, ROOM, bytes_again, fitting, said, would_fit
 from .methods import METHODS
 from .records import Budget, Example
 from .search import DEV_ROWS, schedule
@@ -113,6 +112,7 @@ class Asked:
         backbone: a sketch of it is enough; facts: `Backbone.facts()` of the real one.
         methods: trial -> its method as it is spelled.
         tokens: folder that keeps token plans for the trials; None keeps none.
+        fixed: what of the budget is not to be changed where it does not fit.
     """
 
     backbone: Backbone
@@ -122,6 +122,7 @@ class Asked:
     budget: Budget
     methods: Mapping[str, str]
     tokens: Path | None = None
+    fixed: Sequence[str] = ()
 
     @property
     def classes(self) -> int:
@@ -161,6 +162,8 @@ class Forecast:
         seconds: all of it, with loading and scoring.
         peak_bytes: highest memory of its process. disk_bytes: most that it holds on disk at a time.
         shipped_bytes: what stays of that.
+        batch_tokens, recompute: of its training.
+        fitted: why these are not what was asked for, in words.
     """
 
     search_seconds: float
@@ -171,6 +174,9 @@ class Forecast:
     peak_bytes: int
     disk_bytes: int
     shipped_bytes: int
+    batch_tokens: int
+    recompute: bool
+    fitted: str = ""
 
 
 class Planner:
@@ -178,10 +184,19 @@ class Planner:
 
     Args:
         known: what `probe.known` says; disk: bytes/s of durable writes.
+        free: bytes of memory that a trial may take. fixed: as in `Asked`.
     """
 
-    def __init__(self, backbone: Backbone, known: Mapping[str, Any], disk: float, classes: int) -> None:
-        self.backbone, self.known, self.disk = backbone, known, disk
+    def __init__(
+        self,
+        backbone: Backbone,
+        known: Mapping[str, Any],
+        disk: float,
+        classes: int,
+        free: float = math.inf,
+        fixed: Sequence[str] = (),
+    ) -> None:
+        self.backbone, self.known, self.disk, self.free, self.fixed = backbone, known, disk, free, fixed
         widths = Widths.of(backbone)
         self.train = Cost.of(widths, known["train"], bool(classes))
         self.infer = Cost.of(widths, known["infer"], bool(classes))
@@ -199,10 +214,10 @@ class Planner:
         infer = self.infer.with_method(found, "infer")
         answering = Answering(infer, self.decode.with_method(found["decode"]), work, budget)
         predicting, alive = answering.whole(work.shots.get(word, work.test), method.trains)
-        rest = 1.5 * self.known["load"] + SCORING * len(work.test)
+        rest, passes = 1.5 * self.known["load"] + SCORING * len(work.test), [getattr(budget, name) for name in OPEN]
         if not method.trains:
             memory = self.known["floor"] + (1.0 + self.resident[1]) * alive
-            return Forecast(0.0, 0.0, 0.0, predicting, predicting + rest, int(memory), 0, 0)
+            return Forecast(0.0, 0.0, 0.0, predicting, predicting + rest, int(memory), 0, 0, *passes)
         cost = self.train.with_method(found, "train", "bytes")
         groups, epoch = work.train.epoch(budget), steps_per_epoch(len(work.train), budget)
         step = float(cost.seconds(groups).sum()) / epoch * (AGAIN if budget.recompute else 1.0)
@@ -221,13 +236,22 @@ class Planner:
         held_P = bytes_again(cost, groups, self.backbone) if budget.recompute else cost.bytes(groups)
         memory += self.resident[0] * float(held_P.max()) + self.resident[1] * max(alive, dev_alive)
         whole = search + train + evaluate + predicting + rest
-        return Forecast(search, train, evaluate, predicting, whole, int(memory), 9 * kept, kept)
+        return Forecast(search, train, evaluate, predicting, whole, int(memory), 9 * kept, kept, *passes)
+
+    def fitted(self, word: str, work: Work, budget: Budget) -> Forecast:
+        """Forecast a trial with the passes that fit into the free memory; as asked where these do, or none would."""
+        told = cache(partial(self.trial, word, work))
+        needed = told(budget).peak_bytes
+        if needed <= ROOM * self.free or not parse(word, METHODS).trains:
+            return told(budget)
+        chosen = fitting(budget, lambda one: told(one).peak_bytes, self.free, self.fixed) or budget
+        return replace(told(chosen), fitted=said(budget, chosen, needed, self.free))
 
     def trials(self, methods: Mapping[str, str], work: Work, budget: Budget) -> dict[str, Forecast]:
         """Forecasts by trial; the first seed of a method searches its learning rate, the others take it."""
         found, first = {}, set()
         for name, word in methods.items():
-            found[name] = self.trial(word, work, replace(budget, search=0.0) if word in first else budget)
+            found[name] = self.fitted(word, work, replace(budget, search=0.0) if word in first else budget)
             first.add(word)
         return found
 
@@ -259,7 +283,7 @@ class Answering:
     def whole(self, sizes: Sizes, tuned: bool) -> tuple[float, float]:
         """Seconds and peak bytes of answering every row."""
         if not self.work.limit and not self.work.labels:  # a text that is read is all label
-            passes = sizes.passes(micro_batches(sizes, np.arange(len(sizes)), self.budget.batch_tokens))
+            passes = sizes.passes(micro_batches(sizes, np.arange(len(sizes)), Budget().batch_tokens))
             return float(self.infer.seconds(passes).sum()), float(self.infer.bytes(passes).max())
         order = sorted(range(len(sizes)), key=lambda r: -int(sizes.lengths[r, 0]))
         groups = list(chunks(sizes, order, predict.ROWS, predict.TOKENS))
@@ -285,7 +309,7 @@ class Answering:
         shapes = []
         for group in groups:
             width = int(sizes.lengths[group, 0].max()) + longest
-            rows, most = len(group) * self.work.labels, max(1, self.budget.batch_tokens // width)
+            rows, most = len(group) * self.work.labels, max(1, Budget().batch_tokens // width)
             shapes += [(min(most, rows), width - longest, longest, min(most, rows) * longest)] * math.ceil(rows / most)
         passes = Passes.of(shapes)
         return float(self.infer.seconds(passes).sum()), float(self.infer.bytes(passes).max())
@@ -312,7 +336,8 @@ class Answering:
 def planner(asked: Asked, fresh: bool = False) -> Planner:
     """The planner for a study's backbone and methods; measures what this machine does not know yet."""
     known = probe.known(asked.facts, list(asked.methods.values()), asked.classes, fresh)
-    return Planner(asked.backbone, known, calibrate.machine(fresh).disk, asked.classes)
+    disk = calibrate.machine(fresh).disk
+    return Planner(asked.backbone, known, disk, asked.classes, calibrate.free_bytes(), asked.fixed)
 
 
 def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
@@ -320,15 +345,15 @@ def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
     ours, work = planner(asked, fresh), asked.work()
     told = ours.trials(asked.methods, work, asked.budget)
     trials = {name: {"method": asked.methods[name], **asdict(forecast)} for name, forecast in told.items()}
-    free = calibrate.free_bytes()
     seconds = ours.known["start"] + sum(t["seconds"] for t in trials.values())
     disk = sum(t["shipped_bytes"] for t in trials.values()) + max(t["disk_bytes"] for t in trials.values())
+    changed = {t["method"]: f"{t['method']}: {t['fitted']}" for t in trials.values() if t["fitted"]}
     return {
         "seconds": round(seconds, 1),
         "peak_bytes": max(t["peak_bytes"] for t in trials.values()),
         "disk_bytes": disk,
-        "free_bytes": free,
-        "notes": crowded(),
+        "free_bytes": ours.free,
+        "notes": [*crowded(), *changed.values()],
         "free_disk_bytes": shutil.disk_usage(Path.cwd()).free,
         "trials": rounded(trials),
         "too_large": [
@@ -336,12 +361,20 @@ def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
                 "trial": name,
                 "method": t["method"],
                 "peak_bytes": t["peak_bytes"],
-                "would": would_fit(ours, work, asked, t, free),
+                "would": instead(ours, work, asked, t["method"]),
             }
             for name, t in trials.items()
-            if t["peak_bytes"] > free
+            if t["peak_bytes"] > ours.free
         ],
     }
+
+
+def instead(ours: Planner, work: Work, asked: Asked, word: str) -> str:
+    """What would make a method fit that does not, in words."""
+    method = parse(word, METHODS)
+    frozen = 0 if method.replaces_backbone else asked.facts["parameters"]
+    peak = cache(lambda one: ours.trial(word, work, one).peak_bytes)
+    return would_fit(asked.budget, peak, ours.free, asked.facts["precision"], frozen)
 
 
 def crowded() -> list[str]:
@@ -350,32 +383,6 @@ def crowded() -> list[str]:
     return [f"the machine is busy ({crowd:.1f} processes a core): it will take longer"] if crowd > CROWDED else []
 
 
-def refuse_too_large(forecast: Mapping[str, Any]) -> None:
-    """Refuse a study that would be killed for its memory.
-
-    Raises:
-        UserError: a trial needs more than is free; says what would fit.
-    """
-    for trial in forecast.get("too_large", ()):
-        raise UserError(
-            f"{trial['method']} needs about {trial['peak_bytes'] / 1e9:.1f} GB of memory, "
-            f"and {forecast['free_bytes'] / 1e9:.1f} GB are free.",
-            trial["would"],
-            "change that, or --no-forecast to try it all the same",
-        )
-
-
 def rounded(trials: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Seconds to a tenth: more digits would claim more than is known."""
     return {n: {k: round(v, 1) if isinstance(v, float) else v for k, v in t.items()} for n, t in trials.items()}
-
-
-def would_fit(ours: Planner, work: Work, asked: Asked, too_large: Mapping[str, Any], free: int) -> str:
-    """What would make a trial fit into so many free bytes, in words."""
-    budget = asked.budget
-    chosen = fitting(budget, lambda one: ours.trial(too_large["method"], work, one).peak_bytes, free)
-    if chosen is not None:
-        return f"{words(budget, chosen)}: the same steps and results in less memory, a little slower"
-    if asked.facts["precision"] == "fp32" and too_large["peak_bytes"] < 1.6 * free:
-        return "--precision bf16"
-    return "nothing here: leave the method out, or take a smaller backbone"

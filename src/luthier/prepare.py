@@ -87,6 +87,7 @@ def together(found: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
         "seconds": round(sum(told["seconds"] for told in every), 1),
         "peak_bytes": max(told["peak_bytes"] for told in every),
         "disk_bytes": sum(told["disk_bytes"] for told in every),
+        "notes": list(dict.fromkeys(note for told in every for note in told["notes"])),
         "trials": trials,
         "too_large": [trial for told in every for trial in told["too_large"]],
     }
@@ -176,7 +177,7 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
     name = study.backbone if isinstance(study.backbone, str) else study.backbone.name
     methods = [m for m in found.methods if isinstance(study.methods, str) or m in study.methods]
     splits = {**found.splits, "train": draw(list(found.splits["train"]), rows, keep_labels=task.kind == "label")}
-    asked = Asked(found.sketch, whole.facts(), task, splits, budget, study_trials(study, methods))
+    asked = Asked(found.sketch, whole.facts(), task, splits, budget, study_trials(study, methods), fixed=study.held)
     if study.minutes is not None:
         study, asked, fitted = in_time(study, asked, resume)
         budget, splits, notes = asked.budget, dict(asked.splits), [*notes, *fitted["notes"]]
@@ -214,6 +215,8 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
         "leaks": {"test": list(leaked(splits))},
         "pilot": pilot(splits, task, max(1, len(methods) - 1)),
     }
+    if study.fixed:
+        facts["fixed"] = list(study.fixed)
     if study.minutes is not None:
         facts["minutes"] = fitted
     prepared = Prepared(study, facts, splits, trials, asked)
@@ -286,8 +289,8 @@ def check_folder(prepared: Prepared, resume: bool) -> None:
             "add --resume or choose another folder",
         )
     old = files.read_json(path)
-    keys = ("backbone", "data", "task_spelled", "budget", "methods", "seeds")
-    comparable = {k: _stable(old.get(k)) for k in keys}, {k: _stable(to_json(prepared.facts[k])) for k in keys}
+    keys = ("backbone", "data", "task_spelled", "budget", "fixed", "methods", "seeds")
+    comparable = {k: _stable(old.get(k)) for k in keys}, {k: _stable(to_json(prepared.facts.get(k))) for k in keys}
     changed = [k for k in keys if comparable[0][k] != comparable[1][k]]
     if changed:
         was = "; ".join(f"{k}: {comparable[0][k]!s:.80} → {comparable[1][k]!s:.80}" for k in changed)

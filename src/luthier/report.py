@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import files, humane, pages
+from .caveats import gathered
 from .errors import Damaged, UserError
 from .metrics import lower_is_better
 from .pages import beside, by_task, figures, headline, lengths, reasons, spent, summary
@@ -90,6 +91,15 @@ def standings(results: Results) -> list[str]:
     return [f"{name}: {', '.join(parts)}" for name, parts in said.items() if parts]
 
 
+def caveat_lines(results: Results, language: str = "en") -> list[str]:
+    """What must be known of the trials and why some did not finish, each thing once, in `en` or `zh`."""
+    lines, colon = [], {"en": ": ", "zh": "："}[language]
+    for c in gathered(results.get("trials") or ()):
+        ended = "" if c.status == "done" else pages.say(summary.ending(c.status), language) + colon
+        lines.append(f"{c.who[language]}{colon}{ended}{c.said[language] or pages.say('no_reason', language)}")
+    return lines
+
+
 def _reasons(results: Results) -> list[summary.Sentence]:
     found = reasons.reasons(results, summary.entries(results))
     return list(found.said) if found else []
@@ -163,6 +173,8 @@ def _details(results: Results, entries: list[Entry]) -> dict[str, Any]:
     lines = results.get("references") or ()
     rivals = [line["against"] for line in lines if line.get("against")]
     return {
+        "caveats": gathered(results.get("trials") or ()),
+        "ending": summary.ending,
         "lines": lines,
         "rivals": [{"key": summary.verdict_key(v), "words": v["sentence"]} for v in rivals],
         "clean": [m for m in summary.metrics(results) if any(m in _clean(e) for e in entries)],

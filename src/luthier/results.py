@@ -10,6 +10,7 @@ from typing import Any
 from . import baselines, files, sentences, why
 from .alarms import alarms, prompts
 from .by_task import by_task
+from .caveats import gathered
 from .errors import Damaged
 from .metrics import direction
 from .records import Example, Prediction, from_json, to_json
@@ -24,7 +25,8 @@ Trials = Sequence[Mapping[str, Any]]
 def finish(folder: Path) -> dict[str, Any]:
     """Gather the trials of a study folder into `results.json`; needs no model and no tensor.
 
-    Beside `study`, `trials`, `verdicts` and `environment` it holds `references` (lines that need no model, with the
+    Beside `study`, `trials`, `verdicts` and `environment` it holds `caveats` (those of all trials, each said once with
+    its trials), `references` (lines that need no model, with the
     verdict of the best method against each), `why` (what the best one's lead is made of), `detectable` (the true
     difference that these rows show) and, of a mixture of tasks, `by_task`.
     """
@@ -44,6 +46,7 @@ def finish(folder: Path) -> dict[str, Any]:
         "study": {k: v for k, v in study.items() if k != "environment"},
         "trials": trials,
         "verdicts": [],
+        "caveats": to_json(gathered(trials)),
         "references": [],
         "environment": study["environment"],
     }

@@ -114,9 +114,10 @@ class Finding:
                 "zh": f"大约再有 {about} {unit_zh}可以得出结论。",
             }
         if math.isfinite(self.more_seeds):
-            about = f"{max(1, math.ceil(self.more_seeds)):,}"
+            more = max(1, math.ceil(self.more_seeds))
+            about = f"{more:,}"
             return {
-                "en": f" More {unit} would not settle it, about {about} more seeds each could.",
+                "en": f" More {unit} would not settle it, about {about} more seed{'s' * (more > 1)} could.",
                 "zh": f"增加{unit_zh}数无法得出结论，每种方法大约再加 {about} 个随机种子可以。",
             }
         if self.seeds > 1:
@@ -130,7 +131,7 @@ class Finding:
         if self.seeds < 2:
             return {"en": "", "zh": ""}
         return {
-            "en": f" Over {self.seeds} seeds; how much they differ is in the interval.",
+            "en": f" These are means over {self.seeds} seeds, and the interval holds how much the seeds differ.",
             "zh": f"为 {self.seeds} 个随机种子的平均，种子间的差异已计入区间。",
         }
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from . import humane
 from .humane import ABSENT
 from .pages import by_set
-from .report import headlines, standings, table
+from .report import caveat_lines, headlines, standings, table
 
 DONE = 0
 FORECAST = ("train", "evaluate", "predict")
@@ -89,9 +89,10 @@ def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
     (console if console.is_terminal else Console(width=WIDE)).print(drawn)
     for line in (*headlines(found), *standings(found)):
         console.print(line, markup=False, highlight=False)
-    for trial in found["trials"]:
-        if trial.get("status", "done") != "done":
-            console.print(f"{trial['method']}: {trial['status']}: {trial['error']}", markup=False)
+    if caveats := caveat_lines(found):
+        console.print("caveats:")
+    for line in caveats:
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     for page in pages:
         print(page)
 

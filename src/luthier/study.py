@@ -16,7 +16,7 @@ from . import files
 from .engines.local import DONE, STOPPED, Workers
 from .errors import Damaged
 from .machine import environment
-from .plan import refuse_too_large
+from .memory import refuse_too_large
 from .prepare import Prepared, prepare, together
 from .probe import ProbeFailed
 from .records import to_json
@@ -43,6 +43,8 @@ class Study(Wanted):
         out: the study's folder.
         forecast: say first what it will take, and refuse what does not fit into memory.
         minutes: take as many epochs, training rows and development rows of the above as end in this time.
+        fixed: of the budget's `batch_tokens` and `recompute`, those that stay at their defaults even where a trial does
+            not fit into memory; what is set to anything else always stays.
 
     Example:
         >>> Study("seedling-t5", "dialogues", methods="zero_shot, lora(rank=8)").run()  # doctest: +SKIP

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from . import files
+from . import files, memory
 from .backbone import Backbone
 from .delta import Delta
 from .encode import Plan, plan_on_disk, uses_head, uses_slots
@@ -62,10 +62,9 @@ class TrialFolder:
         self.folder, self.study, self.tell, self.stopping = folder, folder.parent, tell, stopping
         value = files.read_json(folder / "trial.json")
         self.trial = from_json(Trial, value | {"budget": from_json(Budget, value["budget"])})
-        self.budget = self.trial.budget
+        self.budget, self.caveats = memory.kept(self.study, folder.name, self.trial.budget)
         self.method = trained_method(folder, self.trial)
         self.task = as_asked(self.method, parse_task(self.trial.task))
-        self.caveats: list[str] = []
         self.search: dict[str, Any] | None = None
 
     @cached_property

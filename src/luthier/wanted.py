@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .backbone import Backbone
 from .errors import UserError
+from .memory import OPEN
 from .methods import Method
 from .records import Budget
 
@@ -32,6 +33,12 @@ class Wanted:
     search: bool = True
     forecast: bool = True
     minutes: float | None = None
+    fixed: Sequence[str] = ()
+
+    @property
+    def held(self) -> list[str]:
+        """What of the budget the planner may not choose: what was set, to its default or away from it."""
+        return [f for f in OPEN if f in self.fixed or getattr(self.budget, f) != getattr(Budget(), f)]
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -49,11 +56,12 @@ class Wanted:
             if value is not None:
                 words += [f"--{field.replace('_', '-')}", str(value)]
         for field in ("epochs", "steps", "batch_size", "batch_tokens", "dev_rows"):
-            if getattr(self.budget, field) != getattr(Budget(), field):
+            if getattr(self.budget, field) != getattr(Budget(), field) or field in self.fixed:
                 words += [f"--{field.replace('_', '-')}", f"{getattr(self.budget, field):g}"]
         words += ["--equal", "seconds", "--seconds", f"{self.budget.seconds:g}"] if self.budget.seconds else []
         words += ["--seeds", str(self.seeds)] if self.seeds != 1 else []
         words += [f"--{field}" for field in ("recompute", "race") if getattr(self.budget, field)]
+        words += ["--no-recompute"] if "recompute" in self.fixed and not self.budget.recompute else []
         words += [] if self.search else ["--no-search"]
         words += ["--precision", self.precision] if self.precision != "auto" else []
         return shlex.join([*words, "--out", str(self.out)])
@@ -79,6 +87,8 @@ def check_numbers(study: Wanted) -> None:
     ):
         if getattr(study.budget, name) <= least:
             raise UserError(f"{name} is {getattr(study.budget, name)}.", f"more than {least}", "raise it")
+    for name in set(study.fixed) - set(OPEN):
+        raise UserError(f"fixed names {name!r}.", ", ".join(OPEN), "the rest of a budget is never changed")
     if study.budget.steps is not None and study.budget.steps < 1:
         raise UserError(f"steps is {study.budget.steps}.", "1 or more", "set it to at least 1")
     if len(study.sizes) > 1 and study.minutes is not None:

@@ -6,7 +6,9 @@ import json
 
 import pytest
 import tiny
+import torch
 import yaml
+from safetensors.torch import load_file
 
 from luthier import calibrate, plan, probe
 from tests.story.conftest import BACKBONE, dialogues, write_rows
@@ -95,6 +97,56 @@ def test_what_does_not_fit_is_refused_before_it_starts(say, machine, data, tmp_p
     assert not list((tmp_path / "study").glob("*/steps.jsonl"))
     told = json.loads(say("plan", BACKBONE, data, *WORDS, "--json").out)
     assert {t["method"] for t in told["too_large"]} == {"zero_shot", "lora(rank=4)"}
+
+
+TIGHT = 112_500_000
+"""Bytes into which the made-up machine fits passes of 512 tokens, and none larger."""
+
+
+def trained(folder):
+    """What a study's trial with LoRA learned."""
+    (path,) = folder.glob("lora*/delta/*.safetensors")
+    return load_file(path)
+
+
+def test_what_does_not_fit_is_trained_in_smaller_passes_and_said(say, machine, data, tmp_path, monkeypatch):
+    rows = ("--dev-rows", "2", "--test-rows", "2")
+    command = ("compare", BACKBONE, data, "lora(rank=4)", *WORDS[1:], *rows, "--precision", "fp32", "--out")
+    assert say(*command, tmp_path / "ample").code == 0
+    monkeypatch.setattr(calibrate, "free_bytes", lambda: TIGHT)
+    answer = say(*command, tmp_path / "tight")
+    assert answer.code == 0 and "lora(rank=4): trained in passes of 512 tokens, because 102 MB" in answer.err
+    report = (tmp_path / "tight" / "report.md").read_text("utf-8")
+    assert "trained in passes of 512 tokens" in report
+    ample, tight = trained(tmp_path / "ample"), trained(tmp_path / "tight")
+    for name, weight in ample.items():
+        torch.testing.assert_close(tight[name], weight, rtol=0, atol=1e-5)
+    assert any(not torch.equal(tight[name], weight) for name, weight in ample.items()), "it was cut into passes"
+    monkeypatch.setattr(calibrate, "free_bytes", lambda: 10 * TIGHT)
+    (sealed,) = (tmp_path / "tight").glob("lora*/manifest.json")
+    sealed.unlink()
+    assert say(*command, tmp_path / "tight", "--resume").code == 0
+    again = trained(tmp_path / "tight")
+    assert all(torch.equal(again[name], weight) for name, weight in tight.items()), "resumed with what was chosen"
+    assert "passes of 512 tokens" in json.loads(sealed.read_text("utf-8"))["caveats"][0]
+
+
+def test_what_was_set_is_never_chosen_otherwise(say, machine, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(calibrate, "free_bytes", lambda: TIGHT)
+
+    def chosen(*more):
+        told = json.loads(say("plan", BACKBONE, data, *WORDS, *more, "--json").out)
+        trial = next(t for t in told["trials"].values() if t["method"] != "zero_shot")
+        return trial["batch_tokens"], trial["recompute"], bool(trial["fitted"])
+
+    assert chosen() == (512, False, True)
+    assert chosen("--batch-tokens", "4096") == (4096, False, False)
+    assert chosen("--no-recompute") == (512, False, True)
+    monkeypatch.setattr(calibrate, "free_bytes", lambda: 101_000_000)
+    refused = say("compare", BACKBONE, data, *WORDS, "--batch-tokens", "4096", "--out", tmp_path / "refused")
+    assert refused.code == 2 and "--batch-tokens 512" in refused.err
+    command = json.loads((tmp_path / "refused" / "study.json").read_text("utf-8"))["command"]
+    assert "--batch-tokens 4096" in command
 
 
 def test_minutes_choose_what_fits_and_say_so(say, machine, data, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,9 @@ from statistics import fmean
 import pytest
 
 from luthier import Study
+from luthier.caveats import gathered
 from luthier.prepare import Prepared
+from luthier.records import to_json
 from luthier.suite import Suite
 from tests import tiny
 from tests.story.conftest import write_rows
@@ -72,7 +75,36 @@ def test_two_sets_are_compared_and_averaged(say, sets):
     for text in ("average", "14 training rows", "no leaderboard", "run/sets.md"):
         assert text in told.out
     assert Path("run/RTE/report.html").exists() and "[RTE](RTE/report.md)" in page
+    for name, own in results.items():
+        assert own["caveats"] == to_json(gathered(own["trials"])), name
+    _is_told_again(say, page, found)
     _goes_on(say, words, page)
+
+
+def _is_told_again(say, page: str, found: dict) -> None:
+    """`report` on the folder makes the same table and the reports of the sets, in it or elsewhere."""
+    reports = {p: p.read_bytes() for p in Path("run").glob("*/report.*")}
+    for path in (Path("run/sets.md"), *reports):
+        path.unlink()
+    told = say("report", "run", "--json")
+    assert told.code == 0 and json.loads(told.out) == found
+    assert Path("run/sets.md").read_text(encoding="utf-8") == page
+    assert {p: p.read_bytes() for p in Path("run").glob("*/report.*")} == reports and len(reports) == 4
+    told = say("report", "run", "--out", "copy", "--no-texts")
+    assert told.code == 0 and "copy/sets.md" in told.out and "| average |" in Path("copy/sets.md").read_text("utf-8")
+    assert {p.name for p in Path("copy/RTE").iterdir()} == {"report.md", "report.html"}
+    shutil.copytree("run", "part")
+    shutil.rmtree("part/own")
+    told = say("report", "part", "--json")
+    part = json.loads(told.out)
+    assert told.code == 0 and part["names"] == ["own", "RTE"] and [s["name"] for s in part["sets"]] == ["RTE"]
+    assert "not begun: own" in part["caveats"][0] and all(m["average"] is None for m in part["methods"])
+    shutil.rmtree("part/RTE")
+    told = say("report", "part")
+    assert told.code == 2 and "own, RTE, and none of these was begun" in told.err and "--resume" in told.err
+    Path("part/sets.json").write_text(json.dumps({"suite": "sets", "sets": [{"name": "../run"}]}), encoding="utf-8")
+    assert "no folder of this suite" in say("report", "part").err
+    shutil.rmtree("part")
 
 
 def _goes_on(say, words: tuple[str, ...], page: str) -> None:

@@ -370,3 +370,36 @@ def test_time_that_was_spent_is_said(monkeypatch):
     bench = run.Bench(run.parsed(["--minutes", "0.01"]), {"fp32_gflops": 1.0}, until=0.0, log=None)
     bench.measure(BY_NAME["t5"], reserve=0.0)
     assert bench.runs == [] and bench.left_out[0].startswith("t5: not run")
+    assert bench.compare() is None and bench.left_out[1].startswith("the real comparison: not run")
+
+
+def test_the_real_comparison_has_its_own_share_of_the_quick_time(monkeypatch, tmp_path):
+    quick = [w for w in WORKLOADS if w.quick]
+    expected = comparison.EXPECTED_SECONDS[False] + sum(w.round_seconds for w in quick)
+    assert expected <= 60 * run.QUICK_MINUTES and comparison.MOST_SECONDS[False] < 30 * run.QUICK_MINUTES
+    done = []
+    monkeypatch.setattr(run, "HERE", tmp_path)
+    ceiling = {"fp32_gflops": 1.0, "bf16_gflops": None}
+    monkeypatch.setattr(run.ceiling, "measure", lambda *_: ceiling)
+    monkeypatch.setattr(run.comparison, "real", lambda *_: done.append("compare") or {"runs": []})
+    monkeypatch.setattr(run.Bench, "measure", lambda self, workload, reserve: done.append(workload.name))
+    monkeypatch.setattr(run, "measure_ops", lambda *_: [])
+    assert run.whole(run.parsed([]))["real"] == {"runs": []}
+    assert done == ["compare", *(w.name for w in quick)]
+
+
+def test_a_rival_that_ran_out_of_time_leaves_the_other_ratio(monkeypatch):
+    order = []
+
+    def side(name, folder, words, *_):
+        order.append(name)
+        assert words["methods"] == comparison.RUN[False] and words["train_rows"] == 4
+        return {"side": name, "fault": "full: over time" if name == "practice" else None, "seconds": 30.0}
+
+    monkeypatch.setattr(comparison, "scripts", side)
+    monkeypatch.setattr(comparison, "ours", lambda *rest: side("luthier", *rest) | {"seconds": 10.0})
+    options = run.parsed(["--only", "compare", "--steps", "2", "--batch", "2", "--rows", "1"])
+    found = comparison.real(options, 60.0)
+    assert found["ratios"] == {"expert": 3.0} and order == ["luthier", "expert", "practice"]
+    assert [r["side"] for r in found["runs"]] == ["practice", "expert", "luthier"]
+    assert "over time" in "\n".join(page.comparison({"real": found}))

@@ -81,6 +81,35 @@ def test_parquet_and_both_kinds_of_arrow(tmp_path):
         read(tmp_path / "torn.parquet")
 
 
+PAIRS = [{"id": i, "translation": {"en": f"Train {i} left.", "zh": f"{i}次车开走了。"}} for i in range(3)]
+PAIR_COLUMNS = [{"id": p["id"], **{f"translation.{k}": v for k, v in p["translation"].items()}} for p in PAIRS]
+
+
+def test_objects_are_columns_named_with_a_dot(tmp_path):
+    for name, content in (("a.jsonl", lines(PAIRS)), ("b.json", json.dumps({"train": PAIRS}))):
+        table = read(put(tmp_path / name, content))
+        assert table.splits["train"] == PAIR_COLUMNS and said(table, "translation.en, translation.zh")
+    deep = [{"a": {"b": {"c": "x"}, "d": ["y"]}, "n": None}, {"a": None, "n": {}}, {"a": {"d": []}, "n": None}]
+    table = read(put(tmp_path / "deep.jsonl", lines(deep)))
+    assert table.splits["train"] == [{"a.b.c": "x", "a.d": ["y"], "n": None}, {"n": {}}, {"a.d": [], "n": None}]
+    whole = [{"answers": {"text": ["x"], "answer_start": [1]}, "answer": {"text": "x"}}]
+    assert read(put(tmp_path / "squad.jsonl", lines(whole))).splits["train"] == whole
+    with pytest.raises(DataError, match=r"row 1 has 'a\.b' twice"):
+        read(put(tmp_path / "twice.jsonl", lines([{"a.b": 1, "a": {"b": 2}}])))
+
+
+def test_objects_of_parquet_and_of_the_hub_are_columns_too(tmp_path, monkeypatch):
+    fake = types.ModuleType("datasets")
+    fake.load_dataset = lambda *name: {"train": FakeSplit(PAIRS)}
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    assert read("owner/pairs:en-zh").splits["train"] == PAIR_COLUMNS
+    pa = pytest.importorskip("pyarrow", reason="parquet needs the extra `parquet`")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(PAIRS), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet").splits["train"] == PAIR_COLUMNS
+
+
 def test_parquet_without_pyarrow_names_the_install_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError) as refusal:
@@ -338,7 +367,7 @@ def test_hub_ids(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(UserError) as refusal:
         read("owner/name")
-    assert "luthier[hub]" in refusal.value.do
+    assert "luthier[hub]" in refusal.value.do and "train.jsonl" in refusal.value.do
 
     def load(name):
         if name != "owner/name":

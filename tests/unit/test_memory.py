@@ -9,9 +9,10 @@ import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from luthier import files
 from luthier.backbone import Backbone
 from luthier.costs import Cost, Passes, Widths
-from luthier.memory import bytes_again, fitting, words
+from luthier.memory import BYTES, bytes_again, fitting, kept, said, words, would_fit
 from luthier.probe import _alive
 from luthier.records import Budget
 from luthier.train import Training
@@ -46,9 +47,60 @@ def test_what_is_chosen_fits_and_changes_nothing_else(tokens, again, free):
     assert (words(asked, chosen) == "") == (chosen == asked)
 
 
+@pytest.mark.parametrize(
+    ("fixed", "tokens", "again"),
+    [((), 512, False), (("batch_tokens",), 4096, True), (("recompute",), 512, False)],
+)
+def test_what_the_user_set_is_left_alone(fixed, tokens, again):
+    chosen = fitting(Budget(), peak, 140_000 if "batch_tokens" in fixed else 60_000, fixed)
+    assert (chosen.batch_tokens, chosen.recompute) == (tokens, again)
+    assert fitting(Budget(), peak, 60_000, ("batch_tokens", "recompute")) is None
+
+
+def test_a_tenth_is_left_free_where_it_can_be():
+    assert fitting(Budget(), peak, peak(Budget()) / 0.9 + 1) == Budget()
+    assert fitting(Budget(), peak, peak(Budget())).batch_tokens == 2048
+    least = Budget(batch_tokens=256, recompute=True)
+    assert fitting(Budget(), peak, peak(least)) == least, "better than a refusal"
+
+
 def test_it_is_said_as_it_is_typed():
     assert words(Budget(), Budget(batch_tokens=512, recompute=True)) == "--batch-tokens 512 --recompute"
     assert words(Budget(recompute=True), Budget(recompute=True)) == ""
+
+
+@pytest.mark.parametrize("passes", [{}, {"batch_tokens": 512}])
+@pytest.mark.parametrize("again", [{}, {"recompute": True}])
+def test_a_choice_is_said_with_its_reason(passes, again):
+    chosen = Budget(**passes, **again)
+    told = said(Budget(), chosen, 3e9, 2e9)
+    assert bool(told) == bool(passes or again)
+    assert ("passes of 512 tokens" in told) == ("dropout" in told) == bool(passes)
+    assert ("computed again" in told) == bool(again)
+    assert not told or ("3.0 GB" in told and "2.0 GB were free" in told)
+
+
+def test_fewer_bits_are_proposed_only_where_they_help_and_nothing_else_does():
+    asked, free = Budget(), 8_000
+    least = peak(Budget(batch_tokens=256, recompute=True))
+    weights = (least - free) / (BYTES["bf16"] - BYTES["int8"])
+    assert would_fit(asked, peak, free, "bf16", weights + 1).startswith("--precision int8")
+    assert would_fit(asked, peak, free, "bf16", 0.9 * weights).startswith("--precision nf4")
+    assert would_fit(asked, peak, free, "bf16", 0).startswith("nothing here")
+    assert would_fit(asked, peak, free, "nf4", weights).startswith("nothing here")
+    assert would_fit(asked, peak, 60_000, "bf16", weights).startswith("--batch-tokens 512: ")
+
+
+def test_a_trial_takes_what_its_study_chose(tmp_path):
+    asked = Budget(epochs=2.0)
+    assert kept(tmp_path, "one", asked) == (asked, [])
+    chosen = {"batch_tokens": 512, "recompute": True, "fitted": "trained so"}
+    trials = {"one": chosen, "two": {**chosen, "fitted": ""}, "three": {"seconds": 1.0}}
+    files.write_json(tmp_path / "study.json", {"forecast": {"trials": trials}})
+    assert kept(tmp_path, "one", asked) == (replace(asked, batch_tokens=512, recompute=True), ["trained so"])
+    assert kept(tmp_path, "two", asked) == kept(tmp_path, "three", asked) == (asked, [])
+    files.write_json(tmp_path / "study.json", {"forecast": {"error": "no probe"}})
+    assert kept(tmp_path, "one", asked) == (asked, [])
 
 
 @pytest.mark.parametrize("family", ["llama", pytest.param("t5", marks=pytest.mark.matrix)])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from luthier import calibrate, minutes, plan, probe, train
+from luthier import calibrate, memory, minutes, plan, probe, train
 from luthier.backbone import fingerprint
 from luthier.batches import steps_per_epoch, total_steps
 from luthier.costs import Cost, Decode, Passes, Widths, fitted, line
@@ -283,10 +283,50 @@ def test_only_what_is_missing_is_probed(monkeypatch):
     assert asked == [["full", "ia3"], ["lora(rank=8)"]]
 
 
+# -- in memory ---------------------------------------------------------------------------
+
+
+def small_machine(monkeypatch, free, **asked):
+    """A planner and its work on a made-up machine with so many bytes free."""
+    bone = tiny.shared("t5")
+    splits = dict.fromkeys(("train", "dev", "test"), tiny.examples("seq2seq"))
+    words = {"a": "zero_shot", "b": "lora(rank=4)", "c": "full"}
+    wanted = plan.Asked(bone, bone.facts(), tiny.task("seq2seq"), splits, tiny.budget(**asked), words)
+    nothing = {"virtual": 0, "prefix": 0, "trained": 1, "train": [], "bytes": [], "infer": [], "decode": []}
+    figures = [figure(s) for s in SMALL]
+    known = {"train": figures, "infer": figures, "decode": figures[:3], "load": 0.1, "floor": 0, "start": 0.0}
+    known["methods"] = dict.fromkeys(words.values(), nothing)
+    monkeypatch.setattr(memory, "SMALLER", (64, 32))
+    monkeypatch.setattr(memory, "SMALLEST", 16)
+    return wanted, plan.Planner(bone, known, 1e9, 0, free)
+
+
+def test_what_does_not_fit_is_forecast_with_what_does(monkeypatch):
+    asked, ample = small_machine(monkeypatch, 1e12, batch_tokens=4096)
+    work = asked.work()
+    whole = ample.trials(asked.methods, work, asked.budget)["b"]
+    assert (whole.batch_tokens, whole.recompute, whole.fitted) == (4096, False, "")
+    _, small = small_machine(monkeypatch, whole.peak_bytes, batch_tokens=4096)
+    told = small.trials(asked.methods, work, asked.budget)
+    for trial in (told["b"], told["c"]):
+        assert trial.peak_bytes <= 0.9 * small.free and trial.batch_tokens < 4096
+        assert trial.train_seconds > whole.train_seconds, "what it costs is in the forecast"
+        assert f"in passes of {trial.batch_tokens} tokens" in trial.fitted
+    assert told["a"].fitted == "" and told["a"].batch_tokens == 4096, "nothing is trained, nothing is chosen"
+    small.fixed = ("batch_tokens", "recompute")
+    assert small.trials(asked.methods, work, asked.budget)["b"] == whole, "what the user set stays"
+
+
+def test_where_nothing_fits_the_forecast_is_for_what_was_asked(monkeypatch):
+    asked, none = small_machine(monkeypatch, 10.0)
+    told = none.trial("lora(rank=4)", asked.work(), asked.budget)
+    assert none.fitted("lora(rank=4)", asked.work(), asked.budget) == told
+
+
 def test_too_large_is_refused_with_what_would_fit():
     trial = {"method": "full", "peak_bytes": 30e9, "would": "--precision bf16"}
     with pytest.raises(UserError, match=r"full needs about 30\.0 GB of memory, and 20\.0 GB are free") as told:
-        plan.refuse_too_large({"too_large": [trial], "free_bytes": 20e9})
+        memory.refuse_too_large({"too_large": [trial], "free_bytes": 20e9})
     assert told.value.possible == "--precision bf16"
-    plan.refuse_too_large({"too_large": [], "free_bytes": 1})
-    plan.refuse_too_large({"error": "no probe"})
+    memory.refuse_too_large({"too_large": [], "free_bytes": 1})
+    memory.refuse_too_large({"error": "no probe"})

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from luthier import files, report, why
+from luthier import files, pages, report, why
 from luthier import results as outcomes
 from luthier.pages import reasons
 from luthier.pages.by_rows import learning_curves_by_rows
 from luthier.pages.figures import costs, off_front
 from luthier.pages.spent import spent
-from luthier.pages.summary import entries
+from luthier.pages.summary import Entry, entries
 from luthier.records import Example, Prediction
 from tests.unit.test_report import Page, results, write_lines, write_study
 
@@ -67,6 +67,33 @@ def test_labels_have_precision_and_recall_apart() -> None:
     assert found["trials"]["m"]["labels"]["x"] == {"wanted": 20, "said": 30, "precision": 2 / 3, "recall": 1.0}
     assert {p["name"]: p["rows"] for p in found["slices"] if p["by"] == "label"} == {"x": 20, "y": 40}
     assert "cut" not in found and "pairs" not in found
+
+
+def test_what_says_one_label_only_is_not_ahead_where_that_is_wanted() -> None:
+    wanted = ["x"] * 40 + ["y"] * 40
+    answers = {
+        "best": said(["x"] * 30 + ["y"] * 50, wanted),
+        "same": said(["x"] * 80, wanted),
+        "other": said(["x"] * 36 + ["y"] * 4 + ["x"] * 30 + ["y"] * 10, wanted),
+    }
+    facts = results()
+    facts["why"] = why.explain(answers, "accuracy", "best")
+    known = [Entry(name, name, name, 0, "done", "", {}, [], {}) for name in answers]
+    found = reasons.reasons(facts, known)
+    assert [(word, v["name"], v["part"]) for word, v in found.said if word == "why_turns_label"] == [
+        ("why_turns_label", ["other"], "x")
+    ]
+
+
+def test_a_cut_names_its_unit_in_both_languages() -> None:
+    wanted = ["the cat sat on the mat and then ran"] * 30
+    facts = results()
+    answers = {"best": said(wanted, wanted), "worse": said(["a dog"] * 30, wanted)}
+    facts["why"] = why.explain(answers, "rouge1", "best")
+    found = reasons.reasons(facts, [Entry(n, n, n, 0, "done", "", {}, [], {}) for n in answers])
+    (values,) = (v for word, v in found.said if word == "why_kept")
+    assert "cut to 10 words." in pages.say("why_kept", **values)
+    assert "截到 10 个词后" in pages.say("why_kept", "zh", **values)
 
 
 def study(folder: Path, seeds: tuple[int, ...] = (0,)) -> dict[str, Any]:
@@ -136,7 +163,7 @@ def test_several_seeds_compare_methods(tmp_path: Path) -> None:
     assert [e.name for e, _ in shown[0].key] == ["full", "lora(rank=8)", "zero_shot"], "one point a method"
     for path in report.build(tmp_path):
         text = path.read_text(encoding="utf-8")
-        assert "What the seed alone changes" in text and "Over 3 seeds" in text and "not of the two methods" not in text
+        assert "What the seed alone changes" in text and "over 3 seeds" in text and "not of the two methods" not in text
 
 
 def test_one_seed_compares_trained_models_with_their_costs(tmp_path: Path) -> None:
@@ -208,7 +235,7 @@ def test_clean_rows_search_and_forecast_are_shown_where_they_are_known(tmp_path:
     lora |= {"predicted_seconds": 100.0, "predicted_peak_bytes": 2_000_000_000}
     for path in report.build(write_study(tmp_path / "with", facts)):
         text = shown(path)
-        assert "leave out the 10 test rows" in text
+        assert "(10 of them)" in text
         for words in ("rouge1, clean rows", "37.7", "Search and forecast", "12 k", "3e-4 → 2.9, 1e-3 → 2.25, 1e-1 → ×"):
             assert words in text, words
         assert "100 s → 110 s (+10 %)" in text and "2.0 GB → 1.9 GB (−5 %)" in text

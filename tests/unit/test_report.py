@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from luthier import charts, pages, report
+from luthier import charts, pages, report, show
 from luthier.baselines import words_in
 from luthier.errors import Damaged, UserError
 from luthier.metrics import METRICS
@@ -378,6 +378,29 @@ def test_several_seeds_speak_of_methods() -> None:
     assert any("2 seeds" in s for s in said) and not any(s.startswith("One seed") for s in said)
     assert any("Cannot be told" in s and "lora" in s for s in said), "one open comparison keeps the pair open"
     assert [row[0] for row in report.table(facts)[1:3]] == ["full · seed 0", "full · seed 1"]
+
+
+def test_a_caveat_of_several_seeds_is_said_once_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = results()
+    caveat = "{} of 250 test inputs were cut to the length limit"
+    facts["trials"] = [trial(1, "full", 0.4, id=f"full.s{s}", seed=s, caveats=[caveat.format(9 + s)]) for s in range(3)]
+    facts["trials"].append(trial(2, "ia3", 0.0, status="failed", error="it was <b>lost</b>", metrics={}, dev=[]))
+    facts["verdicts"] = []
+    markdown, html = (p.read_text(encoding="utf-8") for p in report.build(write_study(tmp_path, facts)))
+    english, chinese = report.caveat_lines(facts), report.caveat_lines(facts, "zh")
+    assert english == [f"full · seeds 0, 1, 2: {caveat.format('9–11')}", "ia3: failed: it was <b>lost</b>"]
+    assert chinese == [
+        "full · 种子 0、1、2：250 条测试输入中有 9–11 条因长度上限被截断",
+        "ia3：失败：it was <b>lost</b>",
+    ]
+    show.results(facts, ())
+    told = capsys.readouterr().out
+    for line in english:
+        assert line in told and pages.plain(line) in markdown
+        assert markdown.count(pages.plain(line)) == 1
+    shown = Page(html).text
+    for said in (english[0].split(": ")[1], chinese[0].split("：")[1], "full · seeds 0, 1, 2", "full · 种子 0、1、2"):
+        assert shown.count(said) == 1
 
 
 def test_lower_is_better_turns_the_order() -> None:

@@ -221,7 +221,7 @@ def test_lists_are_several_references_and_numbers_are_texts(tmp_path: Path) -> N
     path.write_text('{"r": ["a", "b"], "o": "a"}\n{"r": 3, "o": 3}\n', encoding="utf-8")
     found = read_outputs(path, "r", ["o"])["o"]
     assert [(p.prediction, p.references) for p in found] == [("a", ("a", "b")), ("3", ("3",))]
-    path.write_text('{"r": "a", "o": {"x": 1}}\n', encoding="utf-8")
+    path.write_text('{"r": "a", "o": {"text": ["x"]}}\n', encoding="utf-8")
     with pytest.raises(DataError, match="Row 1 holds a dict as o"):
         read_outputs(path, "r", ["o"])
 
@@ -235,7 +235,7 @@ def test_files_with_splits_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_is_scored_in_the_shape_of_results(table: Path) -> None:
     found = score_file(table, "text", ["one", "two"], ["rouge1", "exact_match"], group="doc")
-    assert set(found) == {"study", "trials", "verdicts", "references", "why", "detectable", "environment"}
+    assert set(found) == {"study", "trials", "caveats", "verdicts", "references", "why", "detectable", "environment"}
     assert found["references"] == [], "the outputs differ within a group, so its references are not of one input"
     assert [t["id"] for t in found["trials"]] == ["one", "two"]
     assert found["trials"][0]["metrics"]["exact_match"]["mean"] == 0.5

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from luthier import encode, suite
+from luthier import across_sets, encode, suite
 from luthier.data import complete, read, sets
 from luthier.data.superglue import NAMES, chosen, dealt, set_of
 from luthier.errors import DataError, SpellingError, UserError
@@ -148,8 +148,10 @@ class Split(list):
 
 def test_the_hub_is_asked_for_its_name_and_hidden_labels_are_left_alone(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(UserError, match="aps/super_glue:rte"):
+    with pytest.raises(UserError, match=r"'superglue:RTE'.*aps/super_glue:rte needs the package datasets") as refusal:
         read("superglue:RTE")
+    assert "luthier[hub]" in refusal.value.do and "RTE/train.jsonl" in refusal.value.do
+    assert "FOLDER:RTE" in refusal.value.do, "what to write instead"
     rows = [{"premise": f"p {n}", "hypothesis": "h", "label": n % 2} for n in range(20)]
     asked = []
 
@@ -158,15 +160,32 @@ def test_the_hub_is_asked_for_its_name_and_hidden_labels_are_left_alone(monkeypa
         hidden = Split({**row, "label": -1} for row in rows)
         return {"train": Split(rows), "validation": Split(rows[:5]), "test": hidden}
 
+    def offline(*names):
+        raise ConnectionError("no route to the hub")
+
     fake = types.ModuleType("datasets")
-    fake.load_dataset = load
+    fake.load_dataset = offline
     monkeypatch.setitem(sys.modules, "datasets", fake)
+    with pytest.raises(UserError, match=r"gave no aps/super_glue:rte \(ConnectionError: no route") as refusal:
+        read("superglue:rte")
+    assert "network" in refusal.value.do and "FOLDER:RTE" in refusal.value.do
+    fake.load_dataset = load
     table = read("superglue:rte#10")
     assert asked == [("aps/super_glue", "rte")]
     assert [row["label"] for row in table.splits["test"]] == ["entailment", "not_entailment"] * 2 + ["entailment"]
     assert len(table.splits["train"]) == 10 and "dev" not in table.splits
     assert any("hidden" in note for note in table.notes)
     assert set(read("aps/super_glue:rte").splits) == {"train", "dev"}, "rows without a label test nothing"
+
+
+def test_the_whole_of_superglue_and_a_folder_that_is_not_there_say_what_to_write(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as refusal:
+        read("superglue")
+    assert "superglue:RTE" in refusal.value.do
+    with pytest.raises(DataError) as refusal:
+        read("elsewhere:RTE")
+    assert refusal.value.do == "check that elsewhere is a folder with RTE in it"
 
 
 # how each is asked
@@ -262,11 +281,11 @@ def test_the_interval_of_a_mean_is_that_of_resampling_every_set():
     chance = np.random.default_rng(0)
     rows = [chance.random(n) < share for n, share in ((60, 0.6), (300, 0.8), (100, 0.5))]
     found = {str(i): figures(scores(said(own, "r"), ["accuracy"]))["accuracy"] for i, own in enumerate(rows)}
-    mean = suite._average(found, True)
+    mean = across_sets._average(found, True)
     assert mean["mean"] == pytest.approx(np.mean([own.mean() for own in rows]))
     drawn = np.mean([chance.choice(own, (4000, len(own))).mean(axis=1) for own in rows], axis=0)
     assert [mean["low"], mean["high"]] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.006)
-    assert suite._average(found, False) is None and suite._average({**found, "3": None}, True) is None
+    assert across_sets._average(found, False) is None and across_sets._average({**found, "3": None}, True) is None
 
 
 def trial(method: str, mean: float, seed: int = 0, status: str = "done") -> dict:
@@ -275,10 +294,10 @@ def trial(method: str, mean: float, seed: int = 0, status: str = "done") -> dict
 
 
 def test_a_figure_of_several_seeds_is_wider_and_a_lost_seed_leaves_none():
-    one = suite._figure({"trials": [trial("lora", 0.6)]}, "lora", "accuracy")
+    one = across_sets._figure({"trials": [trial("lora", 0.6)]}, "lora", "accuracy")
     assert (one["low"], one["high"], one["seeds"]) == pytest.approx((0.5, 0.7, 1))
-    both = suite._figure({"trials": [trial("lora", 0.55), trial("lora", 0.65, 1)]}, "lora", "accuracy")
+    both = across_sets._figure({"trials": [trial("lora", 0.55), trial("lora", 0.65, 1)]}, "lora", "accuracy")
     assert both["mean"] == pytest.approx(0.6) and both["low"] < 0.5 and both["high"] > 0.7
     lost = [trial("lora", 0.55), {**trial("lora", 0.0, 1, "failed"), "metrics": {}}]
-    assert suite._figure({"trials": lost}, "lora", "accuracy") is None
-    assert suite._figure({"trials": lost}, "full", "accuracy") is None
+    assert across_sets._figure({"trials": lost}, "lora", "accuracy") is None
+    assert across_sets._figure({"trials": lost}, "full", "accuracy") is None

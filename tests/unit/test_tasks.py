@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shlex
 
 import pytest
 
@@ -411,6 +413,37 @@ def test_a_translation_goes_either_way(shared_data):
     pairs = [row | {"zh": row["zh"][0]} for row in rows]
     back, _ = infer(pairs, answer="en")
     assert isinstance(back, Translate) and back.answer == "en" and "译成英文" in back.prompt
+
+
+def test_a_translation_in_an_object_is_found_by_its_languages(tmp_path):
+    file = tmp_path / "pairs.jsonl"
+    pair = {"translation": {"zh": "公交车开走了。", "en": "The bus has left."}}
+    file.write_text(json.dumps(pair), encoding="utf-8")
+    rows = read(file).splits["train"]
+    there, notes = infer(rows)
+    assert isinstance(there, Translate) and "into Chinese" in there.prompt and not any("neither" in n for n in notes)
+    (made,), _ = examples(there, rows, "train")
+    assert there.prompt_text(made).count("The bus has left.") == 1 and made.references == ("公交车开走了。",)
+    back, _ = infer(rows, task="translate", answer="translation.en")
+    assert back.answer == "translation.en" and "译成英文" in back.prompt and "{translation.zh}" in back.prompt
+
+
+def test_two_other_languages_go_from_the_first_to_the_second_and_three_are_asked_about():
+    german = rows_of("translation.de", "translation.cs")
+    there, _ = infer(german, task="translate")
+    back, _ = infer(german, answer="translation.de")
+    assert there.answer == "translation.cs" and "into cs" in there.prompt and "{translation.de}" in there.prompt
+    assert isinstance(back, Translate) and "into German" in back.prompt and "{translation.cs}" in back.prompt
+    three = rows_of("translation.de", "translation.cs", "translation.fr")
+    with pytest.raises(DataError, match="3 languages") as refusal:
+        infer(three)
+    said = shlex.split(refusal.value.do)
+    chosen, _ = infer(
+        three, task="translate", prompt=said[said.index("--prompt") + 1], answer=said[said.index("--answer") + 1]
+    )
+    assert isinstance(chosen, Translate) and chosen.answer == "translation.cs"
+    with pytest.raises(DataError, match=r"no column 'cs'.*\n.*translation\.cs"):
+        infer(german, answer="cs")
 
 
 def test_columns_without_a_known_shape_are_refused_with_their_names():

@@ -19,8 +19,8 @@ def add(verb: NewVerb) -> None:
     score.add_argument("--group-rows", type=int, help="this many rows in a row belong together")
     score.add_argument("--metrics", default="rouge", help="metric names or families, with commas")
 
-    report = verb("report", "write a study's report again from its files", _report)
-    report.add_argument("study", metavar="STUDY")
+    report = verb("report", "write the report of a study or a suite again from its files", _report)
+    report.add_argument("study", metavar="STUDY", help="folder of a study, or of several sets under one name")
     report.add_argument("--out", metavar="DIR", help="folder to write it to (default: the study's own)")
     report.add_argument(
         "--texts",
@@ -65,14 +65,20 @@ def _score(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from .. import report, show
+    from .. import across_sets, report, show
     from ..results import finish
 
-    folder = Path(options.study)
+    folder, out = Path(options.study), options.out and Path(options.out)
+    if told := across_sets.rebuilt(folder, out, options.texts):
+        if options.json:
+            print(json.dumps(told, ensure_ascii=False))
+        else:
+            show.suite(told, out or folder)
+        return DONE
     if not (folder / "study.json").exists():
         raise UserError(f"{folder} holds no study.", "a folder with study.json", "luthier list shows the studies here")
     results = finish(folder)
-    pages = report.build(folder, options.out and Path(options.out), options.texts)
+    pages = report.build(folder, out, options.texts)
     if options.json:
         print(json.dumps(results, ensure_ascii=False))
     else:

@@ -29,9 +29,16 @@ def study_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--equal", choices=("steps", "seconds"), help="what every trained method gets (default steps)")
     sub.add_argument("--seconds", type=float, help="training seconds of every method, with --equal seconds")
     sub.add_argument("--batch-size", type=int, help="rows per optimiser step (default 16)")
-    sub.add_argument("--batch-tokens", type=int, help="padded tokens of a pass (default 4096); changes no result")
     sub.add_argument(
-        "--recompute", action="store_true", help="compute layers again for the gradient: less memory, slower"
+        "--batch-tokens",
+        type=int,
+        help="padded tokens of a pass (default 4096, fewer where that does not fit into memory); changes no result",
+    )
+    sub.add_argument(
+        "--recompute",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="compute layers again for the gradient: less memory, slower (default: where it does not fit otherwise)",
     )
     sub.add_argument("--seeds", type=int, default=1, help="seeds per method")
     sub.add_argument(
@@ -100,6 +107,7 @@ def study_of(options: argparse.Namespace) -> Any:
             "equal passes over the rows, or equal seconds",
             "leave one of them out",
         )
+    from ..memory import OPEN
     from ..records import Budget
     from ..study import Study
 
@@ -121,6 +129,7 @@ def study_of(options: argparse.Namespace) -> Any:
         options.search is not False,
         options.forecast is not False,
         options.minutes,
+        tuple(name for name in OPEN if chosen.get(name) == getattr(Budget(), name)),
     )
 
 

@@ -1,4 +1,6 @@
-"""Rows made safe to keep: what no text can hold is replaced, what is no number is emptied, and both are counted."""
+"""Rows made safe to keep: what no text can hold is replaced, what is no number is emptied, and both are counted.
+
+Objects become columns (`nested`)."""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import DataError
+from .nested import unnested
 from .table import Row, count
 
 BROKEN = re.compile("[\0\ud800-\udfff]")
@@ -15,7 +18,7 @@ BROKEN = re.compile("[\0\ud800-\udfff]")
 
 
 def mended(rows: Iterable[Any], name: str, notes: list[str]) -> list[Row]:
-    """`rows` with plain values; what was changed is said in `notes`.
+    """`rows` with plain values and no objects in them; what was changed is said in `notes`.
 
     Raises:
         DataError: a row that is no object, or nested beyond what Python can walk.
@@ -28,6 +31,7 @@ def mended(rows: Iterable[Any], name: str, notes: list[str]) -> list[Row]:
                 shown = json.dumps(row, ensure_ascii=False, default=str)[:60]
                 raise DataError(f"{name}: row {number} is {shown}.", "objects, {column: value}", "name the columns")
             done.append(mend.value(row))
+        done = unnested(done, name, notes)
     except RecursionError as fault:
         raise DataError(f"{name} is nested too deeply.", "plain columns", "flatten the rows") from fault
     if mend.replaced:

@@ -55,7 +55,8 @@ def read(source: str | os.PathLike[str]) -> Table:
     `source#500` keeps 500 rows of the training split, drawn with seed 0. A built-in name goes before a file of that
     name (write `./dialogues` for the file), a file before a hub id.
 
-    A single file is `train` unless its stem names another split.
+    A single file is `train` unless its stem names another split. The parts of an object are columns with a dot,
+    `translation.en` (`nested`).
 
     Raises:
         DataError: no such source, or one that cannot be read, with the file and the line.
@@ -83,7 +84,7 @@ def _source(typed: str, path: str) -> Table:
     if place == superglue.NAME or (place and os.path.isdir(os.path.expanduser(place))):
         return _superglue(typed, place, name)
     if HUB_ID.fullmatch(typed) and Path(typed).suffix.lower() not in {*FORMATS, ".gz", ".zip"}:
-        return _hub(typed)
+        return _hub(typed, typed, "a folder with train.jsonl and, where there are, dev.jsonl and test.jsonl")
     raise _missing(typed, Path(path))
 
 
@@ -97,8 +98,16 @@ def _missing(typed: str, path: Path) -> DataError:
     return DataError(
         f"There is no data at {shown!r}.",
         f"a file ({accepted()}), a folder of them, a hub id such as owner/name, or {', '.join(BUILT_IN)}",
-        f"did you mean {near[0]}?" if near else "check the name",
+        f"did you mean {near[0]}?" if near else _of_superglue(typed) or "check the name",
     )
+
+
+def _of_superglue(typed: str) -> str:
+    """What to do about a word that means SuperGLUE; empty where it does not."""
+    if typed == superglue.NAME:
+        return f"name one of its sets, such as {typed}:RTE, or compare on all of them: luthier compare BACKBONE {typed}"
+    place, name = superglue.set_of(typed) or ("", "")
+    return f"check that {place} is a folder with {name} in it" if place else ""
 
 
 def _built_in(name: str) -> Table:
@@ -180,10 +189,8 @@ def sets(source: str) -> dict[str, str]:
 def _superglue(typed: str, place: str, name: str) -> Table:
     """One set: of a folder, the one below it; of the word alone, the hub's."""
     if not os.path.isdir(os.path.expanduser(place)):
-        try:
-            whole = _hub(f"{superglue.HUB}:{name.lower()}")
-        except UserError as fault:
-            raise UserError(fault.what, f"the hub, or FOLDER:{name} for a folder that holds it", fault.do) from fault
+        local = f"a folder with {name}/train.jsonl and {name}/val.jsonl and write FOLDER:{name}"
+        whole = _hub(f"{superglue.HUB}:{name.lower()}", typed, local)
         stems = superglue.chosen(name, whole.splits)
         splits, notes = superglue.dealt(name, {s: whole.splits[stem] for s, stem in stems.items()}, stems)
         return Table(splits, typed, notes=(*whole.notes, *notes))
@@ -242,24 +249,29 @@ def _sample(table: Table, rows: int) -> Table:
     return replace(table, splits={**table.splits, split: [held[i] for i in kept]}, notes=(*table.notes, said))
 
 
-def _hub(name: str) -> Table:
-    """A data set of the hub; its code is never run, and its splits go by the same names as files."""
+def _hub(name: str, typed: str, local: str) -> Table:
+    """A data set of the hub; its code is never run, and its splits go by the same names as files.
+
+    Args:
+        typed: how it was asked for; local: where to put the files instead.
+    """
     try:
         from datasets import load_dataset
     except ImportError as fault:
         raise UserError(
-            f"There is no file or folder {name!r}, and as a hub id it needs a package that is not installed.",
-            f"a path, or {', '.join(BUILT_IN)}",
-            "check the path, or pip install 'luthier[hub]'",
+            f"There is no file or folder {typed!r}, and the hub's {name} needs the package datasets, which is not "
+            "installed.",
+            f"a path, the hub with that package, or {', '.join(BUILT_IN)}",
+            f"pip install 'luthier[hub]', or fetch the files into {local}",
         ) from fault
     try:
         found = load_dataset(*name.split(":"))
     except Exception as fault:  # the library raises dozens of kinds, of network, cache, format and rights
         reason = next(iter(str(fault).splitlines()), "")[:200]
         raise UserError(
-            f"There is no file or folder {name!r}, and the hub gave none ({type(fault).__name__}: {reason}).",
-            "a path, or a public data set while the network is up",
-            "check the name and the network, or fetch the files first",
+            f"There is no file or folder {typed!r}, and the hub gave no {name} ({type(fault).__name__}: {reason}).",
+            f"a path, a public data set while the network is up, or {', '.join(BUILT_IN)}",
+            f"check the name and the network, or fetch the files into {local}",
         ) from fault
     notes: list[str] = []
     splits: dict[str, list[Row]] = {}

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Row = dict[str, Any]
-"""Column name -> value, as the source has it (text, number, boolean, None, list or object)."""
+"""Column name -> value, as the source has it (text, number, boolean, None or list; an object's parts are columns of
+their own, `translation.en`)."""
 
 SPLITS = ("train", "dev", "test")
 

@@ -58,11 +58,11 @@ class Twins:
         """What a split shows of the one that is trained or chosen on before it."""
         for other, split in combinations([s for s in SPLITS if s in self.splits], 2):
             whole = len(self.splits[split])
-            for kind, how, pairs in zip(("leak", "near_leak"), ("word for word", "nearly"), self.shared(split, other)):
+            for kind, how, pairs in zip(
+                ("leak", "near_leak"), ("occur word for word", "have a near copy"), self.shared(split, other)
+            ):
                 if pairs:
-                    said = (
-                        f"{len(pairs):,} of {whole:,} {split} rows ({share(len(pairs), whole)}) occur {how} in {other}"
-                    )
+                    said = f"{len(pairs):,} of {whole:,} {split} rows ({share(len(pairs), whole)}) {how} in {other}"
                     yield Finding(kind, split, len(pairs), said + self._known(kind, pairs, other), _beside(pairs))
 
     def _known(self, kind: str, pairs: Sequence[Pair], other: str) -> str:

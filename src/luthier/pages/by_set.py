@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from luthier import humane
+from luthier.data.table import count
 
 from . import fenced, plain
 
@@ -32,7 +33,7 @@ def markdown(told: Mapping[str, Any]) -> str:
     links = [f"[{plain(one['name'])}]({quote(one['name'])}/report.md)" for one in told["sets"]]
     return "\n".join(
         [
-            f"# {plain(told['suite'])}: {plain(told['backbone'])} on {len(told['sets'])} sets",
+            f"# {plain(told['suite'])}: {plain(told['backbone'])} on {count(len(told['sets']), 'set')}",
             "",
             "Points out of 100 on the metric of each set, with 95 % intervals.",
             "",

@@ -18,6 +18,9 @@ HALF = 0.5
 TURNS = {"input": "why_turns_input", "reference": "why_turns_reference", "label": "why_turns_label"}
 """What the rows are divided by -> the sentence."""
 
+UNITS = {"words": {"en": "words", "zh": "个词"}, "characters": {"en": "characters", "zh": "个字"}}
+"""What an answer's length is counted in."""
+
 COPIES = 1.25
 """Times what people copy."""
 
@@ -64,6 +67,7 @@ def _lengths(results: Results, known: Sequence[Entry], why: Mapping[str, Any]) -
         ]
         word = "why_cut_characters" if why["unit"] == "characters" else "why_cut_words"
         said.append((word, {"cut": cut, "parts": "; ".join(parts), "metric": metric}))
+    unit = UNITS[why["unit"]]
     bought, kept = [], []
     for pair in why.get("pairs") or ():
         if abs(pair["difference"]) > NOTABLE and pair["b"] in named:
@@ -72,9 +76,14 @@ def _lengths(results: Results, known: Sequence[Entry], why: Mapping[str, Any]) -
     best = known[0].name
     for name, pair in bought:
         points = [humane.signed(metric, pair[k]) for k in ("difference", "cut_difference")]
-        said.append(("why_bought", {"best": [best], "name": [name], "whole": points[0], "left": points[1], "cut": cut}))
+        said.append(
+            (
+                "why_bought",
+                {"best": [best], "name": [name], "whole": points[0], "left": points[1], "cut": cut, "unit": unit},
+            )
+        )
     if kept:
-        said.append(("why_kept", {"best": [best], "names": [name for name, _ in kept], "cut": cut}))
+        said.append(("why_kept", {"best": [best], "names": [name for name, _ in kept], "cut": cut, "unit": unit}))
     return said
 
 
@@ -111,14 +120,19 @@ def _moved(known: Sequence[Entry], why: Mapping[str, Any]) -> list[Sentence]:
 
 
 def _turns(known: Sequence[Entry], why: Mapping[str, Any]) -> list[Sentence]:
-    """Slices on which another method is ahead of the best."""
+    """Slices on which another method is ahead of the best; one that says the same to every row is so by its label."""
     best, metric, said = known[0], why.get("slice_metric", ""), []
+    telling = [best, *(e for e in known[1:] if not _says_one_label(why["trials"][e.id]))]
     for part in why.get("slices") or ():
         means = part["means"]
-        top = max(known, key=lambda e: direction(metric) * means[e.id])
+        top = max(telling, key=lambda e: direction(metric) * means[e.id])
         least = NOTABLE * (means[best.id] if metric in humane.UNBOUNDED else 1)
         if abs(means[top.id] - means[best.id]) > least and top.method != best.method:
             lead = humane.signed(metric, means[top.id] - means[best.id])
             values = {"part": part["name"], "name": [top.name], "best": [best.name], "lead": lead}
             said.append((TURNS.get(part["by"], "why_turns_column"), values | {"by": part["by"]}))
     return said
+
+
+def _says_one_label(facts: Mapping[str, Any]) -> bool:
+    return "labels" in facts and sum(label["said"] > 0 for label in facts["labels"].values()) < 2

@@ -38,11 +38,16 @@ class Entry:
     @property
     def ending(self) -> str:
         """The key in `words.yaml` of how it ended."""
-        return self.status if self.status in ("done", "diverged", "failed", "refused") else "not_finished"
+        return ending(self.status)
 
     def mean(self, metric: str) -> float | None:
         value = (self.metrics.get(metric) or {}).get("mean")
         return value if humane.known(value) else None
+
+
+def ending(status: str) -> str:
+    """The key in `words.yaml` of how a trial ended."""
+    return status if status in ("done", "diverged", "failed", "refused") else "not_finished"
 
 
 def primary(results: Results) -> str:

@@ -48,9 +48,9 @@ class Standing:
         """The verdict, the most important sentence first."""
         return report.verdict_lines(self.results, language)
 
-    def caveats(self) -> list[str]:
-        """What must be known of single trials."""
-        return [f"{e.name}: {said}" for e in self.entries for said in (*([e.reason] if e.reason else []), *e.caveats)]
+    def caveats(self, language: str) -> list[str]:
+        """What must be known of the trials, each thing once."""
+        return report.caveat_lines(self.results, language)
 
     def head(self) -> list[str]:
         """Keys of the table's columns: metrics as they are called, then costs."""

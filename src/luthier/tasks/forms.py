@@ -63,7 +63,7 @@ ACCEPTED = (
     "dialogue|document|article|text -> summary|highlights; "
     "premise, hypothesis | sentence1, sentence2 | question, passage | text_a, text_b | text|review|text_a|sentence -> "
     "label; premise, choice1, choice2, question | text, span1_text, span2_text | sentence1, sentence2, word -> label; "
-    "text|abstract -> keywords; en, zh | classical, modern (either way); "
+    "text|abstract -> keywords; en, zh | classical, modern | two parts of translation (either way); "
     "context?, passage?, question -> answers|answer; system?, instruction, input? -> output; "
     "query|prompt|input|question|problem -> response|answer|output|target|completion; messages; conversations"
 )
@@ -131,8 +131,17 @@ LANGUAGES = {
     "zh": ("Chinese", "中文"),
     "classical": ("classical Chinese", "文言文"),
     "modern": ("modern Chinese", "现代汉语"),
+    "de": ("German", "德文"),
+    "es": ("Spanish", "西班牙文"),
+    "fr": ("French", "法文"),
+    "ja": ("Japanese", "日文"),
+    "ko": ("Korean", "韩文"),
+    "ru": ("Russian", "俄文"),
 }
-"""Column of a translation -> its language in an English and in a Chinese prompt."""
+"""Column of a translation -> its language in an English and in a Chinese prompt; others are called by their code."""
+
+TRANSLATION = "translation."
+"""What the columns begin with where a row holds `{"translation": {"en": …, "zh": …}}`."""
 
 
 def bare(column: str) -> str:
@@ -146,7 +155,8 @@ def find(columns: Sequence[str], answer: str) -> tuple[Form, str] | None:
     With `answer` given, any form will do whose inputs are there; its task counts only where the answer is one of
     the form's own.
     """
-    own = {column.strip().lower(): column for column in columns} | {column: column for column in columns}
+    own = {language_of(c): c for c in columns if c.startswith(TRANSLATION)}
+    own |= {column.strip().lower(): column for column in columns} | {column: column for column in columns}
     for form in FORMS:
         found = answer or next((own[name] for name in form.answers if name in own), None)
         needed = [name for name in form.columns if not name.endswith("?")]
@@ -154,9 +164,34 @@ def find(columns: Sequence[str], answer: str) -> tuple[Form, str] | None:
             continue
         there = [(name, own[bare(name)]) for name in form.columns if bare(name) in own and own[bare(name)] != found]
         spelled = tuple(column + "?" * name.endswith("?") for name, column in there)
-        word = form.word if found.strip().lower() in form.answers else ""
+        word = form.word if language_of(found) in form.answers else ""
         return Form(spelled, form.answers, word), found
-    return None
+    return _between(columns, answer)
+
+
+def language_of(column: str) -> str:
+    """`en` of `translation.en`; other names in small letters."""
+    return column.strip().lower().removeprefix(TRANSLATION)
+
+
+def _between(columns: Sequence[str], answer: str) -> tuple[Form, str] | None:
+    """From the first of two languages to the second, or to the one that is the answer.
+
+    Raises:
+        DataError: more than two.
+    """
+    found = [c for c in columns if c.startswith(TRANSLATION)]
+    if len(found) > 2 and answer in ("", *found):
+        raise DataError(
+            f"A row holds {len(found)} languages, {', '.join(found)}.",
+            "from one of them to another",
+            f"write it: --prompt '{{{found[0]}}}' --answer {found[1]}",
+        )
+    if len(found) < 2 or answer not in ("", *found):
+        return None
+    answer = answer or found[1]
+    (source,) = (c for c in found if c != answer)
+    return Form((source,), (answer.lower(),), "translate"), answer
 
 
 def words_for(word: str, chinese: bool) -> tuple[str, ...]:
@@ -183,7 +218,7 @@ def prompt_for(word: str, columns: Sequence[str], answer: str, chinese: bool) ->
         title = TITLES[name][chinese] + colon if name in TITLES else ""
         paragraphs.append(f"{title}{{{column}}}")
     ending = [ENDINGS[word][chinese]] if word in ENDINGS else []
-    return "\n\n".join([*_opening(word, names, answer.strip().lower(), chinese), *paragraphs, *ending])
+    return "\n\n".join([*_opening(word, names, language_of(answer), chinese), *paragraphs, *ending])
 
 
 def _worded(template: str, own: Mapping[str, str]) -> str:

@@ -49,7 +49,7 @@ def settle(
     elif any(MARKED in with_spans(row) for row in rows[:SAMPLE]):
         rows = [with_spans(row) for row in rows]
         notes.append(f"{MARKED} is the text with asterisks around its second span")
-        read = {"text", "target", *SPANS}
+        read = {"text", "target", *SPANS, *(f"target.{name}" for name in SPANS)}
     columns = list(dict.fromkeys(name for row in rows for name in row))
     if answer and answer not in columns:
         raise _no_column(answer, columns, "the answer column")

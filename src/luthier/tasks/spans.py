@@ -1,4 +1,4 @@
-"""Two spans of a text as columns, as the Winograd schema sets hold them: nested in `target`, or flat on the hub.
+"""Two spans of a text as columns, as the Winograd schema sets hold them: parts of `target`, or flat on the hub.
 
 A pronoun may stand in its text several times, so the one that is meant is marked: `Ann told Eve that *she* won.`
 """
@@ -17,7 +17,8 @@ MARKED = "marked"
 def with_spans(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row with its two spans and the marked text beside its columns; rows without spans come back as they are."""
     held = row["target"] if isinstance(row.get("target"), Mapping) else row
-    text, spans = row.get("text"), {name: held[name] for name in SPANS if name in held}
+    own = {name: next((held[key] for key in (f"target.{name}", name) if key in held), None) for name in SPANS}
+    text, spans = row.get("text"), {name: value for name, value in own.items() if value is not None}
     if not isinstance(text, str) or not all(isinstance(spans.get(name), str) for name in SPANS[:2]):
         return row
     index = spans.get("span2_index")

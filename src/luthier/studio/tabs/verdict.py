@@ -56,7 +56,7 @@ def build(studio: Studio, shared: Shared, panel: gr.Tab) -> None:
 
 
 def _words(studio: Studio, found: Standing) -> Markup:
-    caveats = found.caveats()
+    caveats = found.caveats(studio.language)
     more = Markup("<details><summary>{} ({})</summary>{}</details>")
     said = fragments.paragraphs(found.sentences(studio.language))
     return said + (more.format(studio.say("caveats"), len(caveats), fragments.listed(caveats)) if caveats else "")
