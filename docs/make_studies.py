@@ -30,11 +30,12 @@ STUDIES = {
     ),
     "dialogsum-all": (
         "M0, every training row",
-        f'seedling-t5 {DATA}/dialogsum "zero_shot, full, lora(rank=32)" --epochs 2 --dev-rows 100 --no-search',
+        f'seedling-t5 {DATA}/dialogsum "zero_shot, full, lora(rank=32), prefix(tokens=20)" --epochs 1 --dev-rows 100 '
+        "--no-search",
     ),
     "dialogsum-untrained": (
         "M0 over random weights",
-        f'{{seedling-t5}} {DATA}/dialogsum "full" --train-rows 2000 --epochs 2 --dev-rows 60 --no-search',
+        f'{{seedling-t5}} {DATA}/dialogsum "full" --train-rows 800 --dev-rows 60 --test-rows 250 --epochs 2',
     ),
     "rte": ("M1, SuperGLUE's RTE", f'seedling-bert {DATA}/superglue/RTE "{ON_HEADS}" --epochs 4'),
     "cb": ("M1, SuperGLUE's CB", f'seedling-bert {DATA}/superglue/CB "{ON_HEADS}" --epochs 20'),
@@ -62,11 +63,11 @@ STUDIES = {
     ),
     "chnsenticorp-all": (
         "M4, every training row",
-        f'seedling-bert {DATA}/chnsenticorp "full, lora(rank=8)" --epochs 3',
+        f'seedling-bert {DATA}/chnsenticorp "full, lora(rank=8)" --epochs 2 --dev-rows 300',
     ),
     "chnsenticorp-untrained": (
         "M4 over random weights",
-        f'{{seedling-bert}} {DATA}/chnsenticorp "full" --epochs 3',
+        f'{{seedling-bert}} {DATA}/chnsenticorp "full" --epochs 2 --dev-rows 300',
     ),
 }  # fmt: skip
 """Name -> what it shows, and its words after `luthier compare`; {NAME} is NAME's shape with random weights."""

@@ -61,10 +61,13 @@ def rebuilt(folder: Path, out: Path | None = None, texts: bool = True) -> dict[s
     return written(out or folder, told_of(asked_for, found))
 
 
-def _suite_of(folder: Path) -> Results | None:
+def _suite_of(folder: Path) -> Mapping[str, Any] | None:
     """What was asked of the suite in a folder; None where it holds none."""
     for path in sorted(folder.glob("*.json")) if not (folder / "study.json").exists() else ():
-        held = files.read_json(path)
+        try:
+            held = files.read_json(path)
+        except Damaged:  # rows of somebody's, most likely: ours are written whole
+            continue
         if isinstance(held, dict) and held.get("suite") == path.stem:
             held = {"minutes": None, "names": [one["name"] for one in held.get("sets", ())], **held}
             if strange := [name for name in held["names"] if Path(name).name != name or name == ".."]:
@@ -80,7 +83,7 @@ def written(out: Path, told: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def told_of(asked_for: Results, found: Mapping[str, Results]) -> dict[str, Any]:
+def told_of(asked_for: Mapping[str, Any], found: Mapping[str, Results]) -> dict[str, Any]:
     """What `<suite>.json` holds.
 
     Args:
@@ -102,7 +105,7 @@ def told_of(asked_for: Results, found: Mapping[str, Results]) -> dict[str, Any]:
         "sets": sets,
         "methods": sorted(methods, key=lambda m: -m["average"]["mean"] if m["average"] else math.inf),
         "always": {"sets": always, "average": _average(always, whole)},
-        "caveats": _caveats(asked_for, sets, found, comparable),
+        "caveats": _caveats(asked_for, sets, found, comparable, any(m["average"] for m in methods)),
     }
 
 
@@ -149,7 +152,11 @@ def _average(figures: Mapping[str, Figure | None], comparable: bool) -> Figure |
 
 
 def _caveats(
-    asked_for: Results, sets: Sequence[Mapping[str, Any]], found: Mapping[str, Results], comparable: bool
+    asked_for: Mapping[str, Any],
+    sets: Sequence[Mapping[str, Any]],
+    found: Mapping[str, Results],
+    comparable: bool,
+    averaged: bool,
 ) -> list[str]:
     """What must be known before a figure of the table is repeated."""
     told = []
@@ -159,7 +166,7 @@ def _caveats(
     if not comparable:
         metrics = listed(sorted({one["metric"] for one in sets}))
         told.append(f"no average: the sets are scored in different ways ({metrics}), and a mean of these means nothing")
-    elif len(sets) > 1 and not absent:
+    elif len(sets) > 1 and averaged:
         several = any(len(results["study"]["seeds"]) > 1 for results in found.values())
         seeds = "other test rows" + " and other seeds" * several
         told.append(
@@ -183,9 +190,5 @@ def _caveats(
     if any(results["study"]["search"] for results in found.values()):
         told.append("what a method leaves open (its learning rate, its size) was searched for every set by itself")
     for name, results in found.items():
-        told += [
-            f"{name}: {c.who['en']}: {c.status}: {c.said['en']}"
-            for c in gathered(results["trials"])
-            if c.status != "done"
-        ]
+        told += [f"{name}: {report.caveat_line(c)}" for c in gathered(results["trials"]) if c.status != "done"]
     return told

@@ -15,13 +15,19 @@ from typing import Any
 from .caveats_zh import in_chinese
 
 QUOTED_OR_NUMBER = re.compile(
-    r"""'[^']*'|"[^"]*"|(?P<number>(?<![\w.,/=-])[-+−]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?(?!\w|[.,]\d))"""
+    r"""(?<!\w)'(?:\\.|[^'\\])*'|"[^"]*"|(?P<number>(?<![\w.,/=-])[-+−]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?(?!\w|[.,]\d))"""
 )
-"""A label or a name in quotes is no number, whatever it looks like."""
+"""A label or a name in quotes is no number, whatever it looks like; the apostrophe of a word opens no quotes."""
 
 WORDS = {
-    "en": {"all": "every trial", "of": "{methods} · seed{s} {seeds}", "and": (", ", " and "), "comma": ", "},
-    "zh": {"all": "所有试验", "of": "{methods} · 种子 {seeds}", "and": ("、", " 和 "), "comma": "、"},
+    "en": {
+        "all": "every trial",
+        "of": "{methods} · seed{s} {seeds}",
+        "and": (", ", " and "),
+        "comma": ", ",
+        "then": "; ",
+    },
+    "zh": {"all": "所有试验", "of": "{methods} · 种子 {seeds}", "and": ("、", " 和 "), "comma": "、", "then": "；"},
 }
 
 
@@ -112,8 +118,8 @@ def _who(own: Iterable[Mapping[str, Any]], trials: Sequence[Mapping[str, Any]], 
     runs = Counter(str(t["method"]) for t in trials)
     by_seeds: dict[tuple[Any, ...], list[str]] = {}
     for method, seeds in held.items():
-        by_seeds.setdefault(tuple(sorted(seeds, key=str)) if runs[method] > 1 else (), []).append(method)
-    return "; ".join(_named(methods, seeds, words) for seeds, methods in by_seeds.items())
+        by_seeds.setdefault(tuple(seeds) if runs[method] > 1 else (), []).append(method)
+    return str(words["then"]).join(_named(methods, seeds, words) for seeds, methods in by_seeds.items())
 
 
 def _named(methods: Sequence[str], seeds: Sequence[Any], words: Mapping[str, Any]) -> str:

@@ -65,6 +65,7 @@ FORMS = {
         "搜索的 {n} 个学习率中有 {a} 个发散（从 {rate} 起）"
     ),
     "{method} was lost in the search": "{method} 在搜索中发散，未被采用",
+    "the learning rate was set by the user, it was not searched": "学习率由用户设定，没有搜索",
     "the {names} is the card's default, it was not searched": "{names} 用的是卡片的默认值，没有搜索",
     "the {names} are the card's defaults, they were not searched": "{names} 用的是卡片的默认值，没有搜索",
     "no probe of the search learned anything, so the card's defaults were taken": (
@@ -84,9 +85,9 @@ FORMS = {
     "--recompute: layers were computed again for the gradient; its seconds are higher for that": (
         "--recompute：为求梯度重算了各层，用时因此更长"
     ),
-    "trained {ways}, because {needed} of memory would be needed and {free} were free, of which a tenth is left: "
-    "the same rows in every step, and more time for it{masks}": (
-        "训练时{ways}，因为需要 {needed} 内存，而空闲 {free}，其中留出十分之一：每步用的数据不变，用时更长{masks}"
+    "trained {ways}, because {needed} of memory would be needed and {free} were free, of which a tenth should stay "
+    "free: the same rows in every step, and more time for it{masks}": (
+        "训练时{ways}，因为需要 {needed} 内存，而空闲 {free}，其中应留出十分之一：每步用的数据不变，用时更长{masks}"
     ),
     "begun on {a} threads and gone on with where there are {b} cores: the last bits may differ": (
         "开始时用 {a} 个线程，续跑时有 {b} 个核心：末位数字可能不同"
@@ -98,7 +99,8 @@ FORMS = {
 
 PARTS = {
     **{"learning rate": "学习率", " to ": " 至 ", " and ": " 和 "},
-    **{"in passes of ": "分批计算（每批词元上限 ", " tokens": "）", "with layers computed again": "重算各层"},
+    **{"in passes of ": "分批计算（每批词元上限 ", " tokens": "）", " with layers computed again": "，并重算各层"},
+    "with layers computed again": "重算各层",
     "; smaller passes draw other dropout masks": "；分批后 dropout 掩码不同",
 }
 """Words inside what is taken over."""

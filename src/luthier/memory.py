@@ -75,7 +75,7 @@ def said(asked: Budget, chosen: Budget, needed: float, free: float) -> str:
     masks = "; smaller passes draw other dropout masks" if smaller else ""
     return (
         f"trained {ways}, because {humane.size(needed)} of memory would be needed and {humane.size(free)} were free, "
-        f"of which a tenth is left: the same rows in every step, and more time for it{masks}"
+        f"of which a tenth should stay free: the same rows in every step, and more time for it{masks}"
     )
 
 

@@ -361,7 +361,7 @@ def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
                 "trial": name,
                 "method": t["method"],
                 "peak_bytes": t["peak_bytes"],
-                "would": instead(ours, work, asked, t["method"]),
+                "would": what_would_fit(ours, work, asked, t["method"]),
             }
             for name, t in trials.items()
             if t["peak_bytes"] > ours.free
@@ -369,7 +369,7 @@ def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
     }
 
 
-def instead(ours: Planner, work: Work, asked: Asked, word: str) -> str:
+def what_would_fit(ours: Planner, work: Work, asked: Asked, word: str) -> str:
     """What would make a method fit that does not, in words."""
     method = parse(word, METHODS)
     frozen = 0 if method.replaces_backbone else asked.facts["parameters"]

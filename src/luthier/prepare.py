@@ -207,6 +207,7 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
         "search": budget.search > 0,
         "equal": budget.equal,
         "methods": [repr(m) for m in methods],
+        "fixed": sorted(study.fixed),
         "seeds": list(range(study.seeds)),
         "between_seeds": BETWEEN_SEEDS,
         "margin": MARGIN,
@@ -215,8 +216,6 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
         "leaks": {"test": list(leaked(splits))},
         "pilot": pilot(splits, task, max(1, len(methods) - 1)),
     }
-    if study.fixed:
-        facts["fixed"] = list(study.fixed)
     if study.minutes is not None:
         facts["minutes"] = fitted
     prepared = Prepared(study, facts, splits, trials, asked)
@@ -289,8 +288,9 @@ def check_folder(prepared: Prepared, resume: bool) -> None:
             "add --resume or choose another folder",
         )
     old = files.read_json(path)
-    keys = ("backbone", "data", "task_spelled", "budget", "fixed", "methods", "seeds")
-    comparable = {k: _stable(old.get(k)) for k in keys}, {k: _stable(to_json(prepared.facts.get(k))) for k in keys}
+    keys = ["backbone", "data", "task_spelled", "budget", "methods", "seeds"]
+    keys += ["fixed"] * ("fixed" in old)  # studies from before it was kept have chosen nothing
+    comparable = {k: _stable(old.get(k)) for k in keys}, {k: _stable(to_json(prepared.facts[k])) for k in keys}
     changed = [k for k in keys if comparable[0][k] != comparable[1][k]]
     if changed:
         was = "; ".join(f"{k}: {comparable[0][k]!s:.80} → {comparable[1][k]!s:.80}" for k in changed)

@@ -140,7 +140,7 @@ class Budget:
     batch_size: int = 16
     """Examples per optimiser step."""
     batch_tokens: int = 4096
-    """Padded tokens per forward pass; larger batches are accumulated, which changes no result."""
+    """Padded tokens per forward pass; larger batches are accumulated, which changes nothing but dropout's masks."""
     recompute: bool = False
     """Keep only what enters each layer and compute the rest again for the gradient: less memory, about a third more
     time, and no other result."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import files, humane, pages
-from .caveats import gathered
+from .caveats import Caveat, gathered
 from .errors import Damaged, UserError
 from .metrics import lower_is_better
 from .pages import beside, by_task, figures, headline, lengths, reasons, spent, summary
@@ -93,11 +93,14 @@ def standings(results: Results) -> list[str]:
 
 def caveat_lines(results: Results, language: str = "en") -> list[str]:
     """What must be known of the trials and why some did not finish, each thing once, in `en` or `zh`."""
-    lines, colon = [], {"en": ": ", "zh": "："}[language]
-    for c in gathered(results.get("trials") or ()):
-        ended = "" if c.status == "done" else pages.say(summary.ending(c.status), language) + colon
-        lines.append(f"{c.who[language]}{colon}{ended}{c.said[language] or pages.say('no_reason', language)}")
-    return lines
+    return [caveat_line(caveat, language) for caveat in gathered(results.get("trials") or ())]
+
+
+def caveat_line(caveat: Caveat, language: str = "en") -> str:
+    """`ia3: failed: …`"""
+    ended = [] if caveat.status == "done" else [pages.say(summary.ending(caveat.status), language)]
+    said = caveat.said[language] or pages.say("no_reason", language)
+    return {"en": ": ", "zh": "："}[language].join([caveat.who[language], *ended, said])
 
 
 def _reasons(results: Results) -> list[summary.Sentence]:

@@ -26,9 +26,9 @@ def finish(folder: Path) -> dict[str, Any]:
     """Gather the trials of a study folder into `results.json`; needs no model and no tensor.
 
     Beside `study`, `trials`, `verdicts` and `environment` it holds `caveats` (those of all trials, each said once with
-    its trials), `references` (lines that need no model, with the
-    verdict of the best method against each), `why` (what the best one's lead is made of), `detectable` (the true
-    difference that these rows show) and, of a mixture of tasks, `by_task`.
+    its trials), `references` (lines that need no model, with the verdict of the best method against each), `why` (what
+    the best one's lead is made of), `detectable` (the true difference that these rows show) and, of a mixture of
+    tasks, `by_task`.
     """
     study = files.read_json(folder / "study.json")
     trials = _named([outcome(folder / name) | predicted(study, name) for name in study["trials"]])

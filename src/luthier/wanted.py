@@ -57,7 +57,8 @@ class Wanted:
                 words += [f"--{field.replace('_', '-')}", str(value)]
         for field in ("epochs", "steps", "batch_size", "batch_tokens", "dev_rows"):
             if getattr(self.budget, field) != getattr(Budget(), field) or field in self.fixed:
-                words += [f"--{field.replace('_', '-')}", f"{getattr(self.budget, field):g}"]
+                value = getattr(self.budget, field)
+                words += [f"--{field.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
         words += ["--equal", "seconds", "--seconds", f"{self.budget.seconds:g}"] if self.budget.seconds else []
         words += ["--seeds", str(self.seeds)] if self.seeds != 1 else []
         words += [f"--{field}" for field in ("recompute", "race") if getattr(self.budget, field)]

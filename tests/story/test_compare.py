@@ -130,6 +130,21 @@ def test_resume_with_other_settings_is_refused(told: Told, say, position: int, o
     assert (told.folder / "study.json").read_bytes() == before
 
 
+def test_what_the_planner_may_choose_is_a_setting_since_it_is_kept(told: Told, say):
+    """A study from before that chose nothing: the words that began it go on with it."""
+    words, path = (*told.words, "--no-recompute", "--dry-run"), told.folder / "study.json"
+    before = path.read_bytes()
+    answer = say(*words)
+    assert answer.code == 2 and "fixed: [] → ['recompute']" in answer.err
+    facts = json.loads(before)
+    del facts["fixed"]
+    path.write_text(json.dumps(facts), encoding="utf-8")
+    try:
+        assert say(*words).code == 0
+    finally:
+        path.write_bytes(before)
+
+
 def test_dry_run_leaves_nothing(told: Told, say, tmp_path):
     answer = say(*told.words[:-1], tmp_path / "dry", "--dry-run", "--json")
     assert answer.code == 0 and len(json.loads(answer.out)["trials"]) == 3

@@ -99,6 +99,14 @@ def _is_told_again(say, page: str, found: dict) -> None:
     part = json.loads(told.out)
     assert told.code == 0 and part["names"] == ["own", "RTE"] and [s["name"] for s in part["sets"]] == ["RTE"]
     assert "not begun: own" in part["caveats"][0] and all(m["average"] is None for m in part["methods"])
+    shutil.copytree("run/own", "part/own")
+    Path("part/rows.json").write_text("{}\n{}\n", encoding="utf-8")  # of somebody else
+    for manifest in Path("part/own").glob("*/manifest.json"):
+        manifest.unlink()
+    part = json.loads(say("report", "part", "--json").out)
+    assert "own: every trial: not finished: no reason was recorded" in part["caveats"]
+    assert not any("the average" in caveat for caveat in part["caveats"]), "there is none"
+    shutil.rmtree("part/own")
     shutil.rmtree("part/RTE")
     told = say("report", "part")
     assert told.code == 2 and "own, RTE, and none of these was begun" in told.err and "--resume" in told.err

@@ -41,6 +41,9 @@ def test_what_holds_for_several_trials_is_said_once() -> None:
     trials[0]["caveats"] = []
     assert lines([*trials, alone])[0] == f"ia3 · seeds 0, 1; full · seed 1: {CUT}"
     assert gathered(trials)[0].trials == ("ia3.s0", "ia3.s1", "full.s1")
+    assert gathered([*trials, alone])[0].who["zh"] == "ia3 · 种子 0、1；full · 种子 1"
+    many = [trial("full", seed, CUT) for seed in range(12)]
+    assert gathered([*many, alone])[0].who["en"] == "full · seeds 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
 
 
 def test_numbers_that_differ_between_seeds_become_a_range() -> None:
@@ -60,10 +63,17 @@ def test_numbers_that_differ_between_seeds_become_a_range() -> None:
     assert gathered(right)[0].said["en"] == "no better: 49.3–50.7% right, norm 1e-09–2"
 
 
+def test_apostrophes_open_no_quotes() -> None:
+    trials = [trial("full", seed, f"the card's {n} and the user's own are '7'") for seed, n in enumerate((2, 3))]
+    assert [c.said["en"] for c in gathered(trials)] == ["the card's 2–3 and the user's own are '7'"]
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
         ("3 answers are '0'", "3 answers are '1'"),  # labels
+        ("the card's answers are '0'", "the card's answers are '1'"),
+        ("answers are 'it\\'s 0'", "answers are 'it\\'s 1'"),
         ("behind lora(rank=8)", "behind lora(rank=16)"),  # methods
         ("on rouge1", "on rouge2"),
         ("2.9M rows", "3.9M rows"),
@@ -131,4 +141,8 @@ def test_what_the_stages_say_is_known_in_chinese() -> None:
         chinese = caveats_zh.in_chinese(caveat)
         assert re.search("[\u4e00-\u9fff]", chinese), chinese
         assert set(re.findall("[a-z]{4,}", chinese)) <= {"rouge", "race", "full", "dropout"}, chinese
+    both = memory.said(asked, replace(asked, batch_tokens=512, recompute=True), 2e9, 1e9)
+    assert "训练时分批计算（每批词元上限 512），并重算各层，因为" in caveats_zh.in_chinese(both)
+    set_by_user = "the learning rate was set by the user, it was not searched"
+    assert caveats_zh.in_chinese(set_by_user) == "学习率由用户设定，没有搜索"
     assert caveats_zh.in_chinese("something new") == "something new"

@@ -92,6 +92,9 @@ def test_objects_are_columns_named_with_a_dot(tmp_path):
     deep = [{"a": {"b": {"c": "x"}, "d": ["y"]}, "n": None}, {"a": None, "n": {}}, {"a": {"d": []}, "n": None}]
     table = read(put(tmp_path / "deep.jsonl", lines(deep)))
     assert table.splits["train"] == [{"a.b.c": "x", "a.d": ["y"], "n": None}, {"n": {}}, {"a.d": [], "n": None}]
+    table = read(put(tmp_path / "odd.jsonl", lines([{"a.b": {"c": "x"}, "a": 1}, {"a.b": 0, "a": 2}])))
+    assert table.splits["train"] == [{"a.b.c": "x", "a": 1}, {"a.b": 0, "a": 2}], "a zero is no empty object"
+    assert any(note.endswith("the parts of a.b are columns, named with a dot: a.b.c") for note in table.notes)
     whole = [{"answers": {"text": ["x"], "answer_start": [1]}, "answer": {"text": "x"}}]
     assert read(put(tmp_path / "squad.jsonl", lines(whole))).splits["train"] == whole
     with pytest.raises(DataError, match=r"row 1 has 'a\.b' twice"):
@@ -387,6 +390,10 @@ def test_hub_ids(tmp_path, monkeypatch):
     fake.load_dataset = lambda name: {"train": FakeSplit()}
     with pytest.raises(DataError, match="no rows"):
         read("owner/name")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"owner/name is a folder here.*no part 'part'"):
+        read("owner/name:part")
 
 
 def test_fingerprint_is_of_the_rows(tmp_path):

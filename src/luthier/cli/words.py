@@ -32,7 +32,7 @@ def study_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--batch-tokens",
         type=int,
-        help="padded tokens of a pass (default 4096, fewer where that does not fit into memory); changes no result",
+        help="padded tokens of a pass (default 4096, fewer where that does not fit into memory); steps keep their rows",
     )
     sub.add_argument(
         "--recompute",

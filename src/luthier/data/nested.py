@@ -19,11 +19,12 @@ def unnested(rows: list[Row], name: str, notes: list[str]) -> list[Row]:
     outer = dict.fromkeys(column for row in rows for column, value in row.items() if _opens(column, value))
     if not outer:
         return rows
-    done = []
+    done: list[Row] = []
+    parts: dict[str, None] = {}
     for number, row in enumerate(rows, 1):
-        filled = {column: value for column, value in row.items() if value or column not in outer}
+        filled = {column: value for column, value in row.items() if value not in (None, {}) or column not in outer}
         done.append(_flat(filled, f"{name}: row {number}"))
-    parts = dict.fromkeys(column for row in done for column in row if column.split(".")[0] in outer)
+        parts |= dict.fromkeys(column for column in done[-1] if column not in row)
     notes.append(f"{name}: the parts of {listed(list(outer))} are columns, named with a dot: {listed(list(parts))}")
     return done
 

@@ -84,8 +84,18 @@ def _source(typed: str, path: str) -> Table:
     if place == superglue.NAME or (place and os.path.isdir(os.path.expanduser(place))):
         return _superglue(typed, place, name)
     if HUB_ID.fullmatch(typed) and Path(typed).suffix.lower() not in {*FORMATS, ".gz", ".zip"}:
+        _refuse_part_of_folder(*typed.split(":"))
         return _hub(typed, typed, "a folder with train.jsonl and, where there are, dev.jsonl and test.jsonl")
     raise _missing(typed, Path(path))
+
+
+def _refuse_part_of_folder(place: str, part: str = "") -> None:
+    if os.path.isdir(place):
+        raise DataError(
+            f"{place} is a folder here, which goes before a hub id, and it has no part {part!r}.",
+            f"the folder, a file in it, or a set of SuperGLUE in it such as {place}:RTE",
+            f"write {place} alone, or start elsewhere for the hub's {place}:{part}",
+        )
 
 
 def _missing(typed: str, path: Path) -> DataError:

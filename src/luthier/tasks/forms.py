@@ -185,7 +185,7 @@ def _between(columns: Sequence[str], answer: str) -> tuple[Form, str] | None:
         raise DataError(
             f"A row holds {len(found)} languages, {', '.join(found)}.",
             "from one of them to another",
-            f"write it: --prompt '{{{found[0]}}}' --answer {found[1]}",
+            f"write it: --task translate --prompt '{{{found[0]}}}' --answer {found[1]}",
         )
     if len(found) < 2 or answer not in ("", *found):
         return None
