@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
@@ -63,7 +64,8 @@ def metrics(results: Results) -> list[str]:
 
 
 def entries(results: Results) -> list[Entry]:
-    """The trials: finished ones by the primary metric, best first, then the others as they came."""
+    """The trials: finished ones by their method's mean on the primary metric, best first, seeds of a method together;
+    then the others as they came."""
     trials = results.get("trials", [])
     methods = list(dict.fromkeys(str(t["method"]) for t in trials))
     seeds = {m: len({t.get("seed") for t in trials if str(t["method"]) == m}) for m in methods}
@@ -89,10 +91,16 @@ def entries(results: Results) -> list[Entry]:
         )
     metric = primary(results)
     sign = -direction(metric)
+    means = defaultdict(list)
+    for e in found:
+        if e.status == "done" and (mean := e.mean(metric)) is not None:
+            means[e.method].append(sign * mean)
 
-    def order(e: Entry) -> tuple[bool, bool, float]:
-        mean = e.mean(metric)
-        return e.status != "done", mean is None, sign * (mean or 0.0)
+    def order(e: Entry) -> tuple[bool, bool, float, int]:
+        if e.status != "done":
+            return True, True, 0.0, 0
+        known = means.get(e.method)
+        return False, not known, fmean(known) if known else 0.0, e.mark
 
     return sorted(found, key=order)
 
