@@ -89,6 +89,9 @@ FORMS = {
     "free: the same rows in every step, and more time for it{masks}": (
         "训练时{ways}，因为需要 {needed} 内存，而空闲 {free}，其中应留出十分之一：每步用的数据不变，用时更长{masks}"
     ),
+    "the machine is busy ({crowd} processes a core): it will take longer": (
+        "机器正忙（每个核心 {crowd} 个进程）：用时会更长"
+    ),
     "begun on {a} threads and gone on with where there are {b} cores: the last bits may differ": (
         "开始时用 {a} 个线程，续跑时有 {b} 个核心：末位数字可能不同"
     ),
@@ -107,11 +110,13 @@ PARTS = {
 
 
 def in_chinese(said: str) -> str:
-    """The caveat in Chinese; one that is not known stays as it is."""
+    """The caveat in Chinese, also behind the name of whom it is about; one that is not known stays as it is."""
     for form, chinese in _forms():
         if found := form.fullmatch(said):
             return chinese.format(**{name: _part(name, text) for name, text in found.groupdict().items()})
-    return said
+    whose, colon, rest = said.partition(": ")
+    known = in_chinese(rest) if colon else rest
+    return said if known == rest else f"{whose}：{known}"
 
 
 def _part(name: str, text: str) -> str:

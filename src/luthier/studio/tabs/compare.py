@@ -9,6 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from ... import humane
+from ...caveats_zh import in_chinese
 from ...methods import METHODS
 from ...spell import parse_list
 from .. import fragments, job, progress
@@ -198,7 +199,8 @@ def _forecast(studio: Studio, found: dict[str, Any]) -> Markup:
         free=humane.size(found["free_bytes"]),
         disk=humane.size(found["disk_bytes"]),
     )
-    parts = [fragments.paragraphs([whole]), *map(fragments.warn, found["notes"])]
+    notes = found["notes"] if studio.language == "en" else map(in_chinese, found["notes"])
+    parts = [fragments.paragraphs([whole]), *map(fragments.warn, notes)]
     for trial in found["too_large"]:
         facts = {"method": trial["method"], "memory": humane.size(trial["peak_bytes"]), "would": trial["would"]}
         parts.append(fragments.warn(studio.say("forecast_too_large", **facts)))
