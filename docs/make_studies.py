@@ -67,7 +67,7 @@ STUDIES = {
     ),
     "chnsenticorp-untrained": (
         "M4 over random weights",
-        f'{{seedling-bert}} {DATA}/chnsenticorp "full" --epochs 2 --dev-rows 300',
+        f'{{seedling-bert}} {DATA}/chnsenticorp "full" --train-rows 1000 --dev-rows 100 --epochs 2',
     ),
 }  # fmt: skip
 """Name -> what it shows, and its words after `luthier compare`; {NAME} is NAME's shape with random weights."""
