@@ -63,7 +63,7 @@ STUDIES = {
     ),
     "chnsenticorp-all": (
         "M4, every training row",
-        f'seedling-bert {DATA}/chnsenticorp "full, lora(rank=8)" --epochs 2 --dev-rows 300',
+        f'seedling-bert {DATA}/chnsenticorp "full, lora(rank=8)" --epochs 2 --dev-rows 300 --no-search',
     ),
     "chnsenticorp-untrained": (
         "M4 over random weights",
