@@ -182,6 +182,7 @@ def test_minutes_beside_steps_are_refused(say, data):
     assert answer.code == 2 and "--minutes 5" in answer.err
 
 
+@pytest.mark.matrix  # it times a real machine; the unit tests of the probe hold its parts
 def test_a_real_probe_of_a_real_folder(say, data, tmp_path, monkeypatch):
     monkeypatch.setenv("LUTHIER_CACHE", str(tmp_path / "cache"))
     tiny.shared("t5").model.save_pretrained(tmp_path / "t5")
