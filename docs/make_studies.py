@@ -2,8 +2,9 @@
 
     python docs/make_studies.py [NAME …]
 
-Those with a page in docs/studies/ were run. Every study lies in runs/studies/NAME afterwards; a finished one is only
-reported again. The data beside the checkout are read from ../shared/data.
+Those with a page in docs/studies/ were run, some not to their end, as the page says. Every study lies in
+runs/studies/NAME afterwards; a finished one is only reported again. The data beside the checkout are read from
+../shared/data.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ RECIPE_MINUTES = {
     "seedling-t5-small": 12,
     "seedling-t5-large": 90,
     "seedling-bert": 25,
-    "seedling-lm": 30,
+    "seedling-lm": 32,
 }
-"""Every base that has a recipe, and its minutes of one thread's processor time."""
+"""Every base that has a recipe, and its minutes of one thread's processor time; planned, not measured, for the two that
+are not shipped."""
 
 NAMES: tuple[str, ...] = tuple(name for name in RECIPE_MINUTES if (PLACE / name / "model.safetensors").is_file())
 """The bases whose weights lie in this package."""
