@@ -19,7 +19,7 @@ from shapes import BUILT_IN
 from table import median
 from workloads import DIALOGUES, RIVALS
 
-from luthier import files
+from luthier import cores, files
 
 METHODS = (
     "zero_shot",
@@ -165,8 +165,11 @@ def ours(folder: Path, words: Facts, options: argparse.Namespace, until: float) 
     command = [sys.executable, "-m", "luthier.cli", "compare", BUILT_IN, words["data"], ", ".join(words["methods"])]
     command += ["--epochs", "1", "--batch-size", str(words["batch"]), "--dev-rows", "1", "--out", str(out)]
     command += ["--no-search", "--no-forecast", "--precision", options.precision]
+    environment = settings(options.threads, options.device)
+    if options.threads == cores.available():
+        del environment["OMP_NUM_THREADS"]  # luthier shares the same cores out among its trials
     started, busy = time.perf_counter(), busy_seconds()
-    fault = finish(command, settings(options.threads, options.device), max(1.0, until - time.monotonic()))
+    fault = finish(command, environment, max(1.0, until - time.monotonic()))
     seconds = time.perf_counter() - started
     print(f"compare luthier: {seconds:.0f} s {fault or ''}", file=sys.stderr, flush=True)
     if fault or not (out / "results.json").exists():

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,6 +134,17 @@ class Watch:
     def seconds(self) -> float:
         wall, processor = time.perf_counter() - self._wall, time.process_time() - self._processor
         return wall if torch.cuda.is_available() else min(wall, processor)
+
+
+@contextmanager
+def threads(number: int | None) -> Iterator[None]:
+    """Measure with so many threads; None leaves them as they are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def crowd() -> float:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from . import cores
 from .errors import UserError
 from .plan import Asked, planner
 
@@ -77,7 +78,7 @@ def fit_into(asked: Asked, minutes: float) -> tuple[Choice, float]:
         return {name: told.seconds for name, told in ours.trials(asked.methods, less, budget).items()}
 
     def cost(choice: Choice) -> float:
-        return ours.known["start"] + sum(trials(choice).values())
+        return ours.known["start"] + cores.seconds(list(trials(choice).values()), asked.cores.at_once)
 
     most = Choice(asked.budget.epochs, len(work.train), asked.budget.dev_rows)
     chosen = within(60 * minutes, most, cost)

@@ -135,15 +135,17 @@ class Mirror:
 
     def __init__(self, study: Path, board: Board) -> None:
         self._study, self._board = study, board
-        self._told: set[str] | None = None
-        """Names of the curves that events told of the open run; None where none is open."""
+        self._at: str | None = None
+        """The trial whose run is open; one that runs beside it is mirrored when it has ended."""
+        self._told: set[str] = set()
+        """Names of its curves that events told."""
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Pass one event on; those that are about no trial's curve change nothing."""
         phase = event.get("phase")
-        if phase == "train" and event["done"] == 1:
+        if phase == "train" and event["done"] == 1 and self._at is None:
             self._begin(self._folder(event["trial"]))
-        if phase in ("train", "dev") and self._told is not None:
+        if phase in ("train", "dev") and self._at == event["trial"]:
             values = {f"{phase}/{name}": value for name, value in event.items() if name not in WHO}
             self._board.log(event["done"], values)
             self._told |= values.keys()
@@ -152,23 +154,24 @@ class Mirror:
 
     def close(self) -> None:
         """Close what a study that was stopped left open."""
-        if self._told is not None:
+        if self._at is not None:
             self._board.end()
-            self._told = None
+            self._at = None
 
     def _begin(self, folder: Path) -> None:
         self.close()
         self._board.begin(str(folder.relative_to(self._study)), files.read_json(folder / "trial.json"))
-        self._told = set()
+        self._at, self._told = folder.name, set()
 
     def _rest(self, folder: Path) -> None:
         """What a finished trial's folder holds and no event told."""
         for step, values in recorded(folder):
-            if self._told is None:
+            if self._at != folder.name:
                 self._begin(folder)
             if left := {name: value for name, value in values.items() if name not in self._told}:
                 self._board.log(step, left)
-        self.close()
+        if self._at == folder.name:
+            self.close()
 
     def _folder(self, trial: str) -> Path:
         """Of a study on several data sets, or on several numbers of rows, trials lie in studies below it."""

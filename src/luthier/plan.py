@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import calibrate, predict, probe
+from . import calibrate, cores, predict, probe
 from .backbone import Backbone
 from .batches import batch_rows, chunks, micro_batches, steps_per_epoch, total_steps
+from .cores import Cores
 from .costs import Cost, Decode, Passes, Widths
 from .encode import plan, plan_on_disk, uses_head, uses_slots
 from .memory import AGAIN, OPEN, ROOM, bytes_again, fitting, said, would_fit
@@ -113,6 +114,7 @@ class Asked:
         methods: trial -> its method as it is spelled.
         tokens: folder that keeps token plans for the trials; None keeps none.
         fixed: what of the budget is not to be changed where it does not fit.
+        cores: what the trials run on, where the memory allows it.
     """
 
     backbone: Backbone
@@ -123,6 +125,7 @@ class Asked:
     methods: Mapping[str, str]
     tokens: Path | None = None
     fixed: Sequence[str] = ()
+    cores: Cores = Cores()  # noqa: RUF009 (frozen)
 
     @property
     def classes(self) -> int:
@@ -335,8 +338,9 @@ class Answering:
 
 def planner(asked: Asked, fresh: bool = False) -> Planner:
     """The planner for a study's backbone and methods; measures what this machine does not know yet."""
-    known = probe.known(asked.facts, list(asked.methods.values()), asked.classes, fresh)
-    disk = calibrate.machine(fresh).disk
+    with calibrate.threads(asked.cores.threads):
+        known = probe.known(asked.facts, list(asked.methods.values()), asked.classes, fresh)
+        disk = calibrate.machine(fresh).disk
     return Planner(asked.backbone, known, disk, asked.classes, calibrate.free_bytes(), asked.fixed)
 
 
@@ -344,13 +348,18 @@ def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
     """The forecast of a study as plain JSON values; `fresh` measures the machine and the backbone again."""
     ours, work = planner(asked, fresh), asked.work()
     told = ours.trials(asked.methods, work, asked.budget)
+    peaks, at_once = [one.peak_bytes for one in told.values()], asked.cores.at_once
+    if (fits := cores.fit(peaks, ROOM * ours.free, at_once)) < at_once:
+        return foresee(replace(asked, cores=asked.cores.fewer(fits)))
     trials = {name: {"method": asked.methods[name], **asdict(forecast)} for name, forecast in told.items()}
-    seconds = ours.known["start"] + sum(t["seconds"] for t in trials.values())
+    seconds = ours.known["start"] + cores.seconds([t["seconds"] for t in trials.values()], at_once)
     disk = sum(t["shipped_bytes"] for t in trials.values()) + max(t["disk_bytes"] for t in trials.values())
     changed = {t["method"]: f"{t['method']}: {t['fitted']}" for t in trials.values() if t["fitted"]}
     return {
         "seconds": round(seconds, 1),
-        "peak_bytes": max(t["peak_bytes"] for t in trials.values()),
+        "at_once": at_once,
+        "threads": asked.cores.threads,
+        "peak_bytes": sum(sorted(peaks)[-at_once:]),
         "disk_bytes": disk,
         "free_bytes": ours.free,
         "notes": [*crowded(), *changed.values()],

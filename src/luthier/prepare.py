@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import cores, files, inspection, tasks
 from . import data as sources
-from . import files, inspection, tasks
 from .backbone import Backbone
 from .baselines import pilot
+from .cores import Cores
 from .data.check import leaked
 from .encode import plan
 from .errors import UserError
@@ -85,6 +86,7 @@ def together(found: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
     every = [told for _, told in found]
     return every[-1] | {
         "seconds": round(sum(told["seconds"] for told in every), 1),
+        "at_once": min(told["at_once"] for told in every),
         "peak_bytes": max(told["peak_bytes"] for told in every),
         "disk_bytes": sum(told["disk_bytes"] for told in every),
         "notes": list(dict.fromkeys(note for told in every for note in told["notes"])),
@@ -177,7 +179,16 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
     name = study.backbone if isinstance(study.backbone, str) else study.backbone.name
     methods = [m for m in found.methods if isinstance(study.methods, str) or m in study.methods]
     splits = {**found.splits, "train": draw(list(found.splits["train"]), rows, keep_labels=task.kind == "label")}
-    asked = Asked(found.sketch, whole.facts(), task, splits, budget, study_trials(study, methods), fixed=study.held)
+    asked = Asked(
+        found.sketch,
+        whole.facts(),
+        task,
+        splits,
+        budget,
+        study_trials(study, methods),
+        fixed=study.held,
+        cores=cores_for(study, whole.facts(), len(study_trials(study, found.methods))),
+    )
     if study.minutes is not None:
         study, asked, fitted = in_time(study, asked, resume)
         budget, splits, notes = asked.budget, dict(asked.splits), [*notes, *fitted["notes"]]
@@ -226,6 +237,14 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
 def study_trials(study: Wanted, methods: Sequence[Method]) -> dict[str, str]:
     """A name for each trial -> its method."""
     return {f"{m!r}.s{seed}": repr(m) for seed in range(study.seeds) for m in methods if m.trains or seed == 0}
+
+
+def cores_for(study: Wanted, backbone: Mapping[str, Any], trials: int) -> Cores:
+    """What the trials run on: as many beside each other as was asked for, or as serves such a backbone."""
+    if study.jobs is not None:
+        return cores.shared(study.jobs)
+    alone = study.budget.race or study.budget.equal == "seconds" or backbone["device"] != "cpu"
+    return Cores() if alone else cores.chosen(trials, backbone["parameters"])
 
 
 def in_time(study: Wanted, asked: Asked, resume: bool) -> tuple[Wanted, Asked, dict[str, Any]]:

@@ -262,7 +262,7 @@ def known(backbone: Mapping[str, Any], methods: Sequence[str], labels: int, fres
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env=os.environ | {"TOKENIZERS_PARALLELISM": "false"},
+        env=os.environ | {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": str(torch.get_num_threads())},
         check=False,
     )
     if done.returncode:

@@ -26,7 +26,7 @@ WIDE = 150
 
 
 class Progress:
-    """Bars on the error stream of a terminal: one for the study, one for the trial at work."""
+    """Bars on the error stream of a terminal: one for the study, one for each trial at work."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
@@ -40,8 +40,8 @@ class Progress:
             disable=not console.is_terminal,
         )
         self._study = self._bars.add_task("trials", total=None, note="")
-        self._trial: bars.TaskID | None = None
-        self._at = ("", "")
+        self._at_work: dict[str, tuple[str, bars.TaskID]] = {}
+        """Trial -> its phase, and the bar of that."""
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -62,19 +62,17 @@ class Progress:
             return
         ended = "exit" in event or event.get("phase") == "kept"
         self._bars.update(self._study, total=event["of"], completed=event["number"] - (0 if ended else 1))
+        phase, bar = self._at_work.get(event["trial"], ("", None))
+        if bar is not None and (ended or event.get("phase", phase) != phase):
+            self._bars.remove_task(bar)
+            del self._at_work[event["trial"]]
         if "phase" not in event or ended:
             return
-        at = (event["trial"], event["phase"])
-        if at != self._at:
-            if self._trial is not None:
-                self._bars.remove_task(self._trial)
-            self._at, self._trial = (
-                at,
-                self._bars.add_task(f"  {event['method']} · {event['phase']}", total=event["total"], note=""),
-            )
+        if event["trial"] not in self._at_work:
+            bar = self._bars.add_task(f"  {event['method']} · {event['phase']}", total=event["total"], note="")
+            self._at_work[event["trial"]] = event["phase"], bar
         note = f"loss {event['loss']:.3f}" if "loss" in event else ""
-        assert self._trial is not None, "set with the phase"
-        self._bars.update(self._trial, completed=event["done"], note=note)
+        self._bars.update(self._at_work[event["trial"]][1], completed=event["done"], note=note)
 
 
 def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
@@ -142,7 +140,8 @@ def forecast(found: Mapping[str, Any], console: Console | None = None) -> None:
     memory, disk = humane.size(found["peak_bytes"]), humane.size(found["disk_bytes"])
     free, left = humane.size(found["free_bytes"]), humane.size(found["free_disk_bytes"])
     sizes = f"{memory} of memory ({free} free), {disk} of disk ({left} free)"
-    line = f"forecast: {humane.duration(found['seconds'])}, {sizes}"
+    beside = f", {found['at_once']} trials beside each other" if found.get("at_once", 1) > 1 else ""
+    line = f"forecast: {humane.duration(found['seconds'])}{beside}, {sizes}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
     for note in found["notes"]:
         console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from . import files
+from .calibrate import free_bytes
+from .cores import Cores, unforeseen
 from .engines.local import DONE, STOPPED, Workers
 from .errors import Damaged
 from .machine import environment
@@ -43,6 +45,7 @@ class Study(Wanted):
         out: the study's folder.
         forecast: say first what it will take, and refuse what does not fit into memory.
         minutes: take as many epochs, training rows and development rows of the above as end in this time.
+        jobs: trials beside each other, each on its share of the cores; None leaves it to `cores.chosen`.
         fixed: of the budget's `batch_tokens` and `recompute`, those that stay at their defaults even where a trial does
             not fit into memory; what is set to anything else always stays.
 
@@ -64,10 +67,12 @@ class Study(Wanted):
         write(prepared)
         if prepared.facts["pilot"]:
             tell({"phase": "pilot"} | prepared.facts["pilot"])
+        cores = unforeseen(prepared.asked.cores, free_bytes())
         if self.forecast and os.environ.get("LUTHIER_FORECAST") != "no":
-            told = [(one.rows, kept_forecast(one)) for one in prepared.whole]
-            tell({"phase": "forecast"} | together(told))
-        run_trials(prepared, tell)
+            told = together([(one.rows, kept_forecast(one)) for one in prepared.whole])
+            tell({"phase": "forecast"} | told)
+            cores = Cores(told["at_once"], told["threads"]) if "at_once" in told else cores
+        run_trials(prepared, cores, tell)
         return finish(Path(self.out))
 
     def plan(self) -> Prepared:
@@ -108,26 +113,49 @@ def write(prepared: Prepared) -> None:
     files.write_json(path, {**to_json(prepared.facts), **kept, "trials": order, "environment": environment()})
 
 
-def run_trials(prepared: Prepared, tell: Tell) -> None:
-    """Run every trial that is not sealed, one after the other."""
-    every = [(one, trial) for one in prepared.whole for trial in one.trials]
-    with Workers(prepared.folder / "log.txt") as workers:
-        for number, (one, trial) in enumerate(every):
-            name = f"{trial.method} · {one.rows:,} rows" if prepared.smaller else trial.method
-            about = {"trial": trial.id, "method": name, "number": number + 1, "of": len(every)}
-            folder, error = one.folder / trial.id, None
-            if _sealed(folder):
-                tell(about | {"phase": "kept"})
-                continue
-            for event in workers.run(folder):
-                error = event.get("error", error)
-                tell(about | event)
-                if event.get("exit") == STOPPED:
-                    raise KeyboardInterrupt
-                if event.get("exit", DONE) != DONE:
-                    files.write_json(
-                        folder / "failure.json", {"id": trial.id, "status": "failed", "error": error or "see log.txt"}
-                    )
+def run_trials(prepared: Prepared, cores: Cores, tell: Tell) -> None:
+    """Run every trial that is not sealed. Each event says which trial it is about, and the number of the one that ends
+    next."""
+    path = prepared.folder / "study.json"
+    facts = files.read_json(path)
+    facts["environment"] |= {"trials_at_once": cores.at_once, "threads_of_a_trial": cores.threads}
+    files.write_json(path, facts)
+    named = {
+        one.folder / trial.id: f"{trial.method} · {one.rows:,} rows" if prepared.smaller else trial.method
+        for one in prepared.whole
+        for trial in one.trials
+    }
+    errors: dict[Path, str] = {}
+    kept = [folder for folder in named if _sealed(folder)]
+
+    def about(folder: Path, ended: int) -> dict[str, Any]:
+        return {"trial": folder.name, "method": named[folder], "number": ended, "of": len(named)}
+
+    for number, folder in enumerate(kept, 1):
+        tell(about(folder, number) | {"phase": "kept"})
+    number, waiting = len(kept) + 1, [folder for folder in named if folder not in kept]
+    with Workers(prepared.folder / "log.txt", cores.threads) as workers:
+        for folder, event in workers.run(waiting, cores.at_once, after=searchers(prepared)):
+            errors |= {folder: event["error"]} if "error" in event else {}
+            tell(about(folder, number) | event)
+            if event.get("exit") == STOPPED:
+                raise KeyboardInterrupt
+            if event.get("exit", DONE) != DONE:
+                said = errors.get(folder, "see log.txt")
+                files.write_json(folder / "failure.json", {"id": folder.name, "status": "failed", "error": said})
+            number += "exit" in event
+
+
+def searchers(prepared: Prepared) -> dict[Path, Path]:
+    """Trial -> the one of its method that finds, with the first seed, what the others take from it."""
+    found: dict[Path, Path] = {}
+    for one in prepared.whole:
+        first: dict[str, Path] = {}
+        for trial in one.trials:
+            folder = one.folder / trial.id
+            if first.setdefault(trial.method, folder) != folder and trial.budget.search:
+                found[folder] = first[trial.method]
+    return found
 
 
 def _sealed(folder: Path) -> bool:

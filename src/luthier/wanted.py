@@ -34,6 +34,7 @@ class Wanted:
     forecast: bool = True
     minutes: float | None = None
     fixed: Sequence[str] = ()
+    jobs: int | None = None
 
     @property
     def held(self) -> list[str]:
@@ -65,6 +66,7 @@ class Wanted:
         words += ["--no-recompute"] if "recompute" in self.fixed and not self.budget.recompute else []
         words += [] if self.search else ["--no-search"]
         words += ["--precision", self.precision] if self.precision != "auto" else []
+        words += ["--jobs", str(self.jobs)] if self.jobs is not None else []
         return shlex.join([*words, "--out", str(self.out)])
 
 
@@ -74,6 +76,7 @@ def check_numbers(study: Wanted) -> None:
         *(("train_rows", rows, 1) for rows in study.sizes),
         ("test_rows", study.test_rows, 1),
         ("seeds", study.seeds, 1),
+        ("jobs", study.jobs, 1),
         ("minutes", study.minutes, 0.1),
     ):
         if value is not None and value < least:
@@ -99,6 +102,7 @@ def check_numbers(study: Wanted) -> None:
             "leave one of them out",
         )
     check_equal(study.budget)
+    check_jobs(study)
 
 
 def check_equal(budget: Budget) -> None:
@@ -127,3 +131,14 @@ def check_equal(budget: Budget) -> None:
             "equal steps, or equal seconds",
             "leave one of them out",
         )
+
+
+def check_jobs(study: Wanted) -> None:
+    """Refuse trials beside each other where one would be judged by what happens to run beside it."""
+    for what, asked in (("--race", study.budget.race), ("--equal seconds", study.budget.equal == "seconds")):
+        if asked and (study.jobs or 1) > 1:
+            raise UserError(
+                f"jobs is {study.jobs} beside {what}, which goes by the trials before and by the clock.",
+                f"{what} with one trial after the other, or --jobs without it",
+                "leave one of them out",
+            )

@@ -8,7 +8,19 @@ from tests.house.source import foreign_imports, modules, own_imports, unit
 
 FLOORS = (
     ("errors",),
-    ("affine", "records", "files", "families", "machine", "statistics", "charts", "humane", "spell", "caveats_zh"),
+    (
+        "affine",
+        "records",
+        "files",
+        "families",
+        "machine",
+        "cores",
+        "statistics",
+        "charts",
+        "humane",
+        "spell",
+        "caveats_zh",
+    ),
     ("metrics", "tasks", "data", "delta", "ops", "heads", "bases", "cite", "convert", "sentences", "mirror"),
     ("pretrained", "dress", "tokens", "score", "inspection", "mixing", "calibrate"),
     ("backbone", "baselines", "alarms", "caveats"),

@@ -65,11 +65,12 @@ class Here:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def run(self, folder: Path) -> Iterator[dict[str, Any]]:
-        """Run the trial in `folder`, then tell what it told."""
-        events: list[dict[str, Any]] = []
-        Run(folder, events.append).whole()
-        yield from [*events, {"exit": 0}]
+    def run(self, folders: Sequence[Path], at_once: int = 1, after: object = None) -> Iterator[Any]:
+        """Run the trials, one after the other, then tell what each told."""
+        for folder in folders:
+            events: list[dict[str, Any]] = []
+            Run(folder, events.append).whole()
+            yield from ((folder, event) for event in [*events, {"exit": 0}])
 
 
 @pytest.fixture

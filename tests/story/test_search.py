@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 from luthier.engines.local import Workers
 with Workers(Path("cut/log.txt")) as workers:
-    for event in workers.run(Path(sys.argv[1])):
+    for _, event in workers.run([Path(sys.argv[1])]):
         if event.get("phase") == "search":
             print(event["done"], flush=True)
 """

@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from luthier.engines.local import Workers
 with Workers(Path("cut/log.txt")) as workers:
-    for event in workers.run(Path(sys.argv[1])):
+    for _, event in workers.run([Path(sys.argv[1])]):
         assert "exit" not in event, event
 """
 """One trial as a study runs it: this process, the one that loads torch, and the trial's own."""

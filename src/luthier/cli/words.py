@@ -19,6 +19,12 @@ NewVerb = Callable[[str, str, Verb], argparse.ArgumentParser]
 
 
 def study_options(sub: argparse.ArgumentParser) -> None:
+    """What is compared, and how it is run."""
+    _wanted(sub)
+    _running(sub)
+
+
+def _wanted(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--task", help="summarise, classify, answer; inferred from the columns without it")
     sub.add_argument("--prompt", help='template such as "Summarise: {text}"')
     sub.add_argument("--answer", help="column of the right answer")
@@ -61,11 +67,20 @@ def study_options(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help="stop a trial that a sequential test finds behind a finished one at the same step, and say so",
     )
+
+
+def _running(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--forecast",
         action=argparse.BooleanOptionalAction,
         default=None,
         help="say first what it will take, and refuse what does not fit into memory (the default)",
+    )
+    sub.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="trials beside each other, each on its share of the cores (default: one a core over a small backbone)",
     )
     sub.add_argument("--offline", action="store_true", help="take the words under `offline:` of a study.yaml")
     sub.add_argument("--out", help="folder of the study (default: a new one under runs/)")
@@ -130,6 +145,7 @@ def study_of(options: argparse.Namespace) -> Any:
         options.forecast is not False,
         options.minutes,
         tuple(name for name in OPEN if chosen.get(name) == getattr(Budget(), name)),
+        options.jobs,
     )
 
 
@@ -195,7 +211,9 @@ def _option(path: Path, word: Any, value: Any, options: argparse.Namespace) -> s
 
 KINDS: dict[str, type] = {
     **dict.fromkeys(("epochs", "minutes", "seconds"), float),
-    **dict.fromkeys(("steps", "batch_size", "batch_tokens", "seeds", "train_rows", "test_rows", "dev_rows"), int),
+    **dict.fromkeys(
+        ("steps", "batch_size", "batch_tokens", "seeds", "jobs", "train_rows", "test_rows", "dev_rows"), int
+    ),
     **dict.fromkeys(("search", "forecast", "race", "recompute"), bool),
 }
 """What a word of a study.yaml holds, where it is not text."""
