@@ -20,8 +20,12 @@ from luthier.cli import main
 DOCS = Path(__file__).resolve().parent
 DATA, RUNS = "../shared/data", Path("runs/studies")
 
-METHODS = "zero_shot, full, lora, dora(rank=8), ia3, bitfit(everywhere=True), prompt, prefix"
+METHODS = "zero_shot, full, lora(rank=16), dora(rank=8), ia3, bitfit(everywhere=True), prompt, prefix(tokens=20)"
 ON_HEADS = "full, lora(rank=8), ia3, prefix(tokens=20)"
+ALL_ON_HEADS = (
+    "full, lora(rank=8), dora(rank=8), ia3, bitfit(everywhere=True), layernorm, bottleneck(size=16), "
+    "prompt(tokens=20), prefix(tokens=20)"
+)
 
 STUDIES = {
     "dialogsum": (
@@ -38,25 +42,33 @@ STUDIES = {
         "M0 over random weights",
         f'{{seedling-t5}} {DATA}/dialogsum "full" --train-rows 800 --dev-rows 60 --test-rows 250 --epochs 2',
     ),
-    "rte": ("M1, SuperGLUE's RTE", f'seedling-bert {DATA}/superglue/RTE "{ON_HEADS}" --epochs 4'),
-    "cb": ("M1, SuperGLUE's CB", f'seedling-bert {DATA}/superglue/CB "{ON_HEADS}" --epochs 20'),
+    "rte": (
+        "M1, SuperGLUE's RTE, all methods",
+        f'seedling-bert {DATA}/superglue/RTE "{ALL_ON_HEADS}" --train-rows 1500 --dev-rows 100 --epochs 2 --no-search',
+    ),
+    "cb": (
+        "M1, SuperGLUE's CB, all methods",
+        f'seedling-bert {DATA}/superglue/CB "{ALL_ON_HEADS}" --dev-rows 50 --epochs 6 --no-search',
+    ),
     "sst2": (
-        "M1, sentiment of English sentences",
-        f'seedling-bert {DATA}/sst2 "{ON_HEADS}" --train-rows 4000 --epochs 2',
+        "M1, sentiment of English sentences, all methods",
+        f'seedling-bert {DATA}/sst2 "{ALL_ON_HEADS}" --train-rows 3000 --dev-rows 100 --epochs 2 --no-search',
     ),
     "cmrc": (
         "M2, Chinese questions with their passages",
-        f'seedling-t5 {DATA}/cmrc2018 "{METHODS}" --train-rows 1200 --dev-rows 60 --test-rows 250 --epochs 2',
+        f'seedling-t5 {DATA}/cmrc2018 "{METHODS}" --train-rows 400 --dev-rows 40 --test-rows 200 '
+        "--epochs 2 --no-search",
     ),
     "csl": (
         "M2, titles of Chinese abstracts",
-        f'seedling-t5 {DATA}/csl_title "{METHODS}" --train-rows 1200 --dev-rows 60 --test-rows 250 --epochs 2',
+        f'seedling-t5 {DATA}/csl_title "{METHODS}" --train-rows 800 --dev-rows 40 --test-rows 200 '
+        "--epochs 2 --no-search",
     ),
     "instruct": (
         "M3, many tasks mixed, four never seen",
-        f'seedling-t5 {DATA}/instruct_t0_mix "zero_shot, full, lora(rank=16)" --epochs 2 --dev-rows 100 '
-        "--test-rows 400 "
-        "--task \"instruct(held_out=('rotten_tomatoes','paws','common_gen','qasc'), cap=150, max_new_tokens=24)\"",
+        f'seedling-t5 {DATA}/instruct_t0_mix "zero_shot, full, lora(rank=16)" --epochs 1 --dev-rows 60 '
+        "--test-rows 400 --no-search "
+        "--task \"instruct(held_out=('rotten_tomatoes','paws','common_gen','qasc'), cap=80, max_new_tokens=24)\"",
     ),
     "chnsenticorp": (
         "M4, Chinese reviews, three seeds",
