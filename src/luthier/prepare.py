@@ -296,7 +296,7 @@ def draw(examples: list[Example], rows: int | None, keep_labels: bool = False) -
 
 
 def check_folder(prepared: Prepared, resume: bool) -> None:
-    """Refuse to mix two studies in one folder."""
+    """Refuse to mix two studies in one folder; more methods or more seeds are the same study gone on with."""
     path = prepared.folder / "study.json"
     if not path.exists():
         return
@@ -307,15 +307,16 @@ def check_folder(prepared: Prepared, resume: bool) -> None:
             "add --resume or choose another folder",
         )
     old = files.read_json(path)
-    keys = ["backbone", "data", "task_spelled", "budget", "methods", "seeds"]
-    keys += ["fixed"] * ("fixed" in old)  # studies from before it was kept have chosen nothing
-    comparable = {k: _stable(old.get(k)) for k in keys}, {k: _stable(to_json(prepared.facts[k])) for k in keys}
-    changed = [k for k in keys if comparable[0][k] != comparable[1][k]]
+    same, grown = ["backbone", "data", "task_spelled", "budget"], ["methods", "seeds"]
+    same += ["fixed"] * ("fixed" in old)  # studies from before it was kept have chosen nothing
+    comparable = [{k: _stable(v.get(k)) for k in (*same, *grown)} for v in (old, to_json(prepared.facts))]
+    changed = [k for k in same if comparable[0][k] != comparable[1][k]]
+    changed += [k for k in grown if not set(comparable[0][k] or ()) <= set(comparable[1][k])]
     if changed:
         was = "; ".join(f"{k}: {comparable[0][k]!s:.80} → {comparable[1][k]!s:.80}" for k in changed)
         raise UserError(
             f"{prepared.folder} was made with other settings ({was}).",
-            "the same settings",
+            "the same settings, with more methods or seeds if you like",
             "use the same command, or another --out",
         )
 

@@ -81,16 +81,18 @@ class Study(Wanted):
 
 
 def kept_forecast(prepared: Prepared) -> dict[str, Any]:
-    """The forecast in study.json, made where it holds none yet; one made before the first step stays.
+    """The forecast in study.json, made where it holds none yet of a trial; what was said before its first step stays.
 
     Raises:
         UserError: a trial will not fit into the memory that is free.
     """
     path = prepared.folder / "study.json"
     facts = files.read_json(path)
-    if "forecast" not in facts:
+    known = facts.get("forecast", {}).get("trials", {})
+    if "forecast" not in facts or (known and not set(facts["trials"]) <= set(known)):
         try:
             facts["forecast"] = prepared.forecast(tokens=prepared.folder / "tokens")
+            facts["forecast"]["trials"] |= known
         except ProbeFailed as fault:  # what cannot be forecast can still be tried
             facts["forecast"] = {"error": str(fault)}
         refuse_too_large(facts["forecast"])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from luthier import files
+from luthier.engines.local import Workers
+from luthier.errors import UserError
+from luthier.prepare import prepare
 from luthier.records import Budget
-from luthier.study import Study
+from luthier.study import Study, kept_forecast, searchers, write
 from tests.story.conftest import BACKBONE, dialogues, lines, write_rows
 
 METHODS = "lora(rank=2, dropout=0.1), ia3"
@@ -65,13 +71,6 @@ def test_stopped_together_resumed_together_and_equal_to_one_after_the_other(plac
 
 def test_a_crash_takes_one_trial_down_and_a_second_seed_waits_for_the_search(place: Path, monkeypatch):
     """The first trial is killed in the middle; its neighbour goes on. Seeds wait for the one that searches."""
-    import os
-    import signal
-
-    from luthier.engines.local import Workers
-    from luthier.prepare import prepare
-    from luthier.study import searchers, write
-
     asked = study(place, "crash", jobs=2)
     prepared = prepare(asked, resume=False)
     write(prepared)
@@ -94,3 +93,45 @@ def test_a_crash_takes_one_trial_down_and_a_second_seed_waits_for_the_search(pla
     trials = prepare(more, resume=False).trials
     waits = searchers(prepare(more, resume=False))
     assert {w.name: a.name for w, a in waits.items()} == {trials[2].id: trials[0].id, trials[3].id: trials[1].id}
+
+
+def test_more_seeds_and_more_methods_go_on_with_what_is_there(place: Path, here: None):
+    """Nothing that is sealed is run again; the table then holds all; fewer is another study."""
+
+    def grown(methods: str, seeds: int) -> Study:
+        brief = Budget(steps=2, batch_size=4, evaluations=1, max_answer_tokens=4, dev_rows=2, search=0.0)
+        return Study(BACKBONE, str(place / "rows.jsonl"), methods, brief, test_rows=2, seeds=seeds, out=place / "grown")
+
+    first = grown("lora(rank=2)", 1).run()
+    (sealed,) = (place / "grown").glob("*/manifest.json")
+    before = sealed.stat().st_mtime_ns
+    more = grown("ia3, lora(rank=2)", 2).run(resume=True)
+    assert sorted((t["method"], t["seed"]) for t in more["trials"]) == [
+        ("ia3", 0),
+        ("ia3", 1),
+        ("lora(rank=2)", 0),
+        ("lora(rank=2)", 1),
+    ]
+    old, now = first["trials"][0], next(t for t in more["trials"] if t["id"] == first["trials"][0]["id"])
+    assert sealed.stat().st_mtime_ns == before and {**now, "caveats": 0} == {**old, "caveats": 0}
+    for fewer in (grown("ia3, lora(rank=2)", 1), grown("ia3", 2)):
+        with pytest.raises(UserError, match="made with other settings"):
+            fewer.run(resume=True)
+
+
+def test_what_was_forecast_stays_and_what_is_new_is_forecast_too(place: Path, monkeypatch: pytest.MonkeyPatch):
+    prepared = prepare(study(place, "told", jobs=1), resume=False)
+    write(prepared)
+    names, said = [trial.id for trial in prepared.trials], iter(["before", "after", "never"])
+    now = next(said)
+    made = lambda self, tokens: {"trials": dict.fromkeys(names, now), "seconds": now}  # noqa: E731
+    monkeypatch.setattr(type(prepared), "forecast", made)
+    assert kept_forecast(prepared)["trials"] == dict.fromkeys(names, "before")
+    path = prepared.folder / "study.json"
+    facts = files.read_json(path)
+    del facts["forecast"]["trials"][names[1]]
+    files.write_json(path, facts)
+    now = next(said)
+    assert kept_forecast(prepared) == {"trials": {names[0]: "before", names[1]: "after"}, "seconds": "after"}
+    now = next(said)
+    assert kept_forecast(prepared)["seconds"] == "after", "nothing is new"
