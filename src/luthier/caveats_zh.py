@@ -12,6 +12,9 @@ FORMS = {
     "{a} of {n} documents were read in windows, {rows} rows in all": "{n} 篇文档中有 {a} 篇分窗口读取，共 {rows} 段",
     "{a} of {n} answers are empty": "{n} 条回答中有 {a} 条为空",
     "{a} of {n} outputs are empty and were scored as such": "{n} 条输出中有 {a} 条为空，按空文本计分",
+    "not begun, or stopped before its end; the same command with --resume goes on": (
+        "尚未开始，或中途停止；同一条命令加 --resume 可继续"
+    ),
     "degenerate: the same answer for every test row": "退化：对每条测试数据的回答都相同",
     "collapsed: {a} of {n} answers are {label}, which is right for {fair} of the rows": (
         "坍缩：{n} 条回答中有 {a} 条是 {label}，而只有 {fair} 的数据应当如此"

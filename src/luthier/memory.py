@@ -107,8 +107,8 @@ def refuse_too_large(forecast: Mapping[str, Any]) -> None:
     """
     for trial in forecast.get("too_large", ()):
         raise UserError(
-            f"{trial['method']} needs about {trial['peak_bytes'] / 1e9:.1f} GB of memory, "
-            f"and {forecast['free_bytes'] / 1e9:.1f} GB are free.",
+            f"{trial['method']} needs about {humane.size(trial['peak_bytes'])} of memory, "
+            f"and {humane.size(forecast['free_bytes'])} are free.",
             trial["would"],
             "change that, or --no-forecast to try it all the same",
         )

@@ -17,6 +17,8 @@ from .records import Example, Prediction, from_json, to_json
 from .score import ALWAYS, figures, method_verdicts, resolution, scores
 from .tasks import parse_task
 
+UNFINISHED = "not begun, or stopped before its end; the same command with --resume goes on"
+
 Said = Mapping[str, Sequence[Prediction]]
 """Trial -> what it answered."""
 Trials = Sequence[Mapping[str, Any]]
@@ -240,7 +242,8 @@ def outcome(folder: Path) -> dict[str, Any]:
     facts = files.sealed(folder)
     if facts is None and (folder / "failure.json").exists():
         facts = files.read_json(folder / "failure.json")
-    facts = {k: v for k, v in (facts or {}).items() if k != "files"}
+    facts = facts or {"error": UNFINISHED}
+    facts = {k: v for k, v in facts.items() if k != "files"}
     asked = trial["method"]
     return {"id": folder.name, "method": asked, "asked": asked, "seed": trial["seed"]} | blank | facts
 
