@@ -104,7 +104,8 @@ def _is_told_again(say, page: str, found: dict) -> None:
     for manifest in Path("part/own").glob("*/manifest.json"):
         manifest.unlink()
     part = json.loads(say("report", "part", "--json").out)
-    assert "own: every trial: not finished: not begun, or stopped before its end; the same command with --resume goes on" in part["caveats"]
+    how = "not begun, or stopped before its end; the same command with --resume goes on"
+    assert f"own: every trial: not finished: {how}" in part["caveats"]
     assert not any("the average" in caveat for caveat in part["caveats"]), "there is none"
     shutil.rmtree("part/own")
     shutil.rmtree("part/RTE")
