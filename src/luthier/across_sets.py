@@ -128,7 +128,7 @@ def _figure(results: Results, method: str, metric: str) -> Figure | None:
         return None
     scores = [t["metrics"][metric] for t in own]
     mean, low, high = (fmean(s[end] for s in scores) for end in ("mean", "low", "high"))
-    low, high = statistics.over_seeds((low, high), mean, [s["mean"] for s in scores])
+    low, high = statistics.over_seeds((low, high), mean, statistics.Spread.of([s["mean"] for s in scores]))
     return {"mean": mean, "low": low, "high": high, "n": scores[0]["n"], "seeds": len(own)}
 
 

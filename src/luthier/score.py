@@ -10,7 +10,6 @@ No model and no torch: all of it works from files.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -21,9 +20,11 @@ import numpy as np
 from . import humane, sentences, statistics
 from .data.table import listed
 from .errors import SpellingError, UserError
+from .grouped import Grouped
 from .metrics import METRICS, Array, Metric, direction
 from .records import Prediction, Score, Verdict
 from .spell import closest
+from .statistics import Spread
 
 DRAWS = 2000
 """Bootstrap resamples: enough for the ends of a 95 % interval."""
@@ -39,6 +40,9 @@ LEVEL = 0.05
 
 POWER = 0.8
 """How surely a difference should be found that is called detectable."""
+
+CROWD = 3
+"""Methods with several seeds from which on each borrows from all how much seeds vary."""
 
 MOST_SEEDS = 100
 """Nobody is told to run more."""
@@ -91,7 +95,7 @@ def scores(predictions: Sequence[Prediction], metrics: Sequence[str], seed: int 
     Raises:
         UserError: no predictions, an id that is there twice, a reference that is missing, an unknown metric.
     """
-    rows = _Rows.of(predictions)
+    rows = Grouped.of(predictions)
     found = []
     for metric in chosen(metrics):
         sums = rows.sums(metric, predictions)
@@ -142,10 +146,10 @@ def method_verdicts(
 
     Runs of one seed are paired: they saw the same rows in the same order. The difference is the mean over seeds, d̄.
     Two things vary: which rows were drawn, measured by resampling groups (the same ones for every run), and what a
-    seed decides, measured by the spread of the seeds' differences d_s with S − 1 degrees of freedom. The interval is
-    d̄ ± √(rows² + seeds²), seeds = t(S−1) · sd(d_s) / √S (`statistics.over_seeds`, Howe 1974), and `p` the level at
-    which it reaches zero, corrected (Holm) for the number of pairs within the metric. A pair with one seed in common
-    is compared as two trained models (see `verdicts`), and its sentence says so.
+    seed decides, measured by the spread of the seeds' differences d_s and, of three methods or more, by that of all of
+    them (`statistics.Spread`). The interval is d̄ ± √(rows² + seeds²), seeds = t · sd / √S (`statistics.over_seeds`,
+    Howe 1974), and `p` the level at which it reaches zero, corrected (Holm) for the number of pairs within the metric.
+    A pair with one seed in common is compared as two trained models (see `verdicts`), and its sentence says so.
 
     Raises:
         UserError: runs on different rows, a pair that names no method or shares no seed, or what `scores` refuses.
@@ -160,14 +164,16 @@ def method_verdicts(
         return []
     flat = [(name, number) for name, by_seed in runs.items() for number in by_seed]
     said = [runs[name][number] for name, number in flat]
-    rows = _Rows.of(said[0])
+    rows = Grouped.of(said[0])
     aligned = [rows.aligned(one, name, flat[0][0]) for one, (name, _) in zip(said, flat)]
     shared = [_shared(runs, a, b) for a, b in wanted]
+    trained = [[i for i, (n, s) in enumerate(flat) if n == name and s is not ALWAYS] for name in runs]
+    trained = [own for own in trained if len(own) > 1]
     places = [[(flat.index((a, s)), flat.index((b, t))) for s, t in both] for (a, b), both in zip(wanted, shared)]
     found = []
     for metric in chosen(metrics):
         sums = np.stack([rows.sums(metric, predictions) for predictions in aligned], axis=1)
-        measured = _measured(metric, sums, places, seed)
+        measured = _measured(metric, sums, places, seed, trained)
         corrected = statistics.holm(_p_values(metric, sums, places, measured, seed))
         for (a, b), both, one, p in zip(wanted, shared, measured, corrected):
             pair = _Pair(metric.word, a, b, one, p, len(wanted))
@@ -193,7 +199,7 @@ def smallest_detectable(
     Raises:
         UserError: answers to different rows, or what `scores` refuses.
     """
-    rows = _Rows.of(a)
+    rows = Grouped.of(a)
     found = chosen([metric])[0]
     sums = np.stack([rows.sums(found, one) for one in (a, rows.aligned(b, "b", "a"))], axis=1)
     sd = _measured(found, sums, [[(0, 1)]], seed=0)[0].sd(rows.count)
@@ -205,7 +211,7 @@ def resolution(found: Sequence[Comparison], rows: Sequence[Prediction]) -> dict[
     differences, with a sentence; None without a comparison."""
     if not found:
         return None
-    held = _Rows.of(rows)
+    held = Grouped.of(rows)
     difference, metric = float(np.median([v.detectable for v in found])), found[0].metric
     sentence = sentences.detectable(difference, metric, held.count, held.unit, None, found[0].seeds)
     return {"metric": metric, "difference": difference, "groups": held.count, "sentence": sentence}
@@ -223,66 +229,13 @@ def _shared(runs: Runs, a: str, b: str) -> list[tuple[int | None, int | None]]:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Which rows are scored, and which belong together."""
-
-    ids: Mapping[str, Prediction]
-    groups: list[int]
-    """Number of each row's group, by first appearance."""
-    count: int
-    """Groups."""
-
-    @classmethod
-    def of(cls, predictions: Sequence[Prediction]) -> _Rows:
-        numbers: dict[str, int] = {}
-        groups = [numbers.setdefault(p.group, len(numbers)) for p in predictions]
-        return cls(_by_id(predictions), groups, len(numbers))
-
-    @property
-    def unit(self) -> tuple[str, str]:
-        """What was resampled, in English and Chinese."""
-        return ("rows", "行") if self.count == len(self.groups) else ("groups of rows", "组")
-
-    def sums(self, metric: Metric, predictions: Sequence[Prediction]) -> Array:
-        """(groups, columns) of the metric's tally.
-
-        Raises:
-            UserError: from the metric; ValueError: it made something that is no number.
-        """
-        tally = metric.tally(predictions)
-        broken = ~np.isfinite(tally).all(axis=1)
-        if broken.any():
-            raise ValueError(f"{metric.word} of row {predictions[int(broken.argmax())].id!r} is not finite")
-        return statistics.group_sums(tally, self.groups, self.count)
-
-    def aligned(self, predictions: Sequence[Prediction], name: str, other: str) -> list[Prediction]:
-        """The same rows, in the order of these."""
-        found = _by_id(predictions)
-        if odd := sorted(found.keys() ^ self.ids.keys()):
-            raise UserError(
-                f"{name} and {other} answered different rows: {listed(odd, 3)} on one side only.",
-                "the same rows for all",
-                "predict both on the same test rows",
-            )
-        for p in predictions:
-            first = self.ids[p.id]
-            if (p.group, p.references) != (first.group, first.references):
-                raise UserError(
-                    f"Row {p.id!r} has another group or other references in {name} than in {other}.",
-                    "the same rows for all",
-                    "predict both on the same test rows",
-                )
-        return [found[i] for i in self.ids]
-
-
-@dataclass(frozen=True)
 class _Measured:
     """A difference, and what it would have been with other rows and other seeds."""
 
     difference: float
     drawn: Array
     """In each bootstrap draw of groups."""
-    by_seed: tuple[float, ...]
+    spread: Spread
     differing: int
     """Groups in which the two are not equal."""
     unit: float = 1.0
@@ -290,19 +243,27 @@ class _Measured:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         rows = statistics.interval(self.drawn, self.difference, level)
-        return statistics.over_seeds(rows, self.difference, self.by_seed, level)
+        return statistics.over_seeds(rows, self.difference, self.spread, level)
 
     def sd(self, groups: int) -> float:
         """Of the groups' differences, in the metric's unit."""
         return float(self.drawn.std()) * groups**0.5
 
     def p(self) -> float:
-        return statistics.seeds_p(self.difference, float(self.drawn.std()), self.by_seed)
+        return statistics.seeds_p(self.difference, float(self.drawn.std()), self.spread)
 
 
-def _measured(metric: Metric, sums: Array, places: Sequence[Sequence[tuple[int, int]]], seed: int) -> list[_Measured]:
+def _measured(
+    metric: Metric,
+    sums: Array,
+    places: Sequence[Sequence[tuple[int, int]]],
+    seed: int,
+    methods: Sequence[Sequence[int]] = (),
+) -> list[_Measured]:
+    """`methods`: where the runs of each method stand that was trained with several seeds."""
     drawn = statistics.bootstrap(sums, metric.value, DRAWS, seed)
     means = metric.value(sums.sum(axis=0))
+    between = float(np.mean([means[own].var(ddof=1) for own in methods])) if len(methods) >= CROWD else None
     found = []
     for both in places:
         left, right = ([pair[side] for pair in both] for side in (0, 1))
@@ -310,7 +271,9 @@ def _measured(metric: Metric, sums: Array, places: Sequence[Sequence[tuple[int, 
         differing = int(np.any(sums[:, left] != sums[:, right], axis=(1, 2)).sum())
         apart = (drawn[:, left] - drawn[:, right]).mean(axis=1)
         unit = float(means[right].mean()) if metric.word in humane.UNBOUNDED else 1.0
-        found.append(_Measured(float(by_seed.mean()), apart, tuple(by_seed.tolist()), differing, unit))
+        sides = sum(len(set(side)) > 1 for side in (left, right))
+        spread = Spread.of(by_seed.tolist(), None if between is None else sides * between)
+        found.append(_Measured(float(by_seed.mean()), apart, spread, differing, unit))
     return found
 
 
@@ -326,14 +289,14 @@ class _Pair:
     comparisons: int
     """For which p was corrected."""
 
-    def verdict(self, rows: _Rows, margin: float, trained_once: int) -> Comparison:
+    def verdict(self, rows: Grouped, margin: float, trained_once: int) -> Comparison:
         m, level, groups = self.measured, LEVEL / self.comparisons, rows.count
         word = "cannot tell"
         if self.p < LEVEL:
             word = "better" if direction(self.metric) * m.difference > 0 else "worse"
         elif statistics.equivalent(*(end / m.unit for end in m.interval(0.90)), margin, m.differing, groups):
             word = "tie"
-        floor = statistics.seeds_floor(m.by_seed, level, POWER)
+        floor = m.spread.floor(level, POWER)
         by_rows = statistics.smallest_detectable(m.sd(groups), groups, level, POWER)
         told = (m.difference / m.unit, m.sd(groups) / m.unit, margin, level, floor / m.unit)
         more_rows = statistics.groups_needed(*told) - groups
@@ -348,7 +311,7 @@ class _Pair:
             margin,
             groups,
             rows.unit,
-            len(m.by_seed),
+            m.spread.seeds,
             more_rows,
             _more_seeds(m, by_rows, level),
             m.unit,
@@ -356,17 +319,13 @@ class _Pair:
         said = finding.told(word)
         said = sentences.joined(said, *(sentences.ONE_MODEL, sentences.ONE_SEED)[trained_once - 1 : trained_once])
         found = (self.metric, self.a, self.b, m.difference, *m.interval(), self.p, word, said)
-        return Comparison(*found, len(m.by_seed), float(np.hypot(by_rows, floor)), margin * m.unit)
+        return Comparison(*found, m.spread.seeds, float(np.hypot(by_rows, floor)), margin * m.unit)
 
 
 def _more_seeds(m: _Measured, by_rows: float, level: float) -> float:
     """Seeds that would settle it as a difference, if the spread between seeds stays; infinite where none would."""
-    have = len(m.by_seed)
-    for more in range(1, MOST_SEEDS) if have > 1 and by_rows < abs(m.difference) else ():
-        scale = ((have + more) / have) ** 0.5
-        degrees = have + more - 1
-        reach = statistics.student_quantile(1 - level, degrees) + statistics.student_quantile(2 * POWER - 1, degrees)
-        if np.hypot(by_rows, reach * statistics.seeds_error(m.by_seed) / scale) <= abs(m.difference):
+    for more in range(1, MOST_SEEDS) if m.spread.seeds > 1 and by_rows < abs(m.difference) else ():
+        if np.hypot(by_rows, m.spread.longer(more).floor(level, POWER)) <= abs(m.difference):
             return float(more)
     return float("inf")
 
@@ -388,11 +347,3 @@ def _p_of_models(metric: Metric, sums: Array, places: Sequence[tuple[int, int]],
             for i, j in places
         ]
     return statistics.swap_tests(sums, metric.value, places, SWAPS, seed)
-
-
-def _by_id(predictions: Sequence[Prediction]) -> dict[str, Prediction]:
-    found = {p.id: p for p in predictions}
-    if len(found) != len(predictions):
-        twice = Counter(p.id for p in predictions).most_common(1)[0][0]
-        raise UserError(f"The id {twice!r} is there twice.", "each row once", "number the rows")
-    return found

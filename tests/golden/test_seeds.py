@@ -10,6 +10,7 @@ from luthier import statistics
 from luthier.errors import UserError
 from luthier.records import Prediction
 from luthier.score import ALWAYS, method_verdicts, verdicts
+from luthier.statistics import Spread
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 7, 30, 499])
@@ -25,15 +26,17 @@ def test_seeds_alone_give_the_t_interval() -> None:
     by_seed = (0.02, 0.05, 0.03)
     mean = float(np.mean(by_seed))
     theirs = stats.t.interval(0.95, 2, loc=mean, scale=stats.sem(by_seed))
-    assert statistics.over_seeds((mean, mean), mean, by_seed) == pytest.approx(theirs)
-    assert statistics.seeds_p(mean, 0.0, by_seed) == pytest.approx(stats.ttest_1samp(by_seed, 0).pvalue, abs=1e-9)
+    assert statistics.over_seeds((mean, mean), mean, Spread.of(by_seed)) == pytest.approx(theirs)
+    assert statistics.seeds_p(mean, 0.0, Spread.of(by_seed)) == pytest.approx(
+        stats.ttest_1samp(by_seed, 0).pvalue, abs=1e-9
+    )
 
 
 def test_rows_alone_keep_their_interval() -> None:
-    assert statistics.over_seeds((0.1, 0.4), 0.2, (0.2,)) == (0.1, 0.4)
-    assert statistics.over_seeds((0.1, 0.4), 0.2, (0.2, 0.2)) == pytest.approx((0.1, 0.4))
+    assert statistics.over_seeds((0.1, 0.4), 0.2, Spread.of((0.2,))) == (0.1, 0.4)
+    assert statistics.over_seeds((0.1, 0.4), 0.2, Spread.of((0.2, 0.2))) == pytest.approx((0.1, 0.4))
     z_test = 2 * stats.norm.sf(0.2 / 0.1)
-    assert statistics.seeds_p(0.2, 0.1, (0.2, 0.2)) == pytest.approx(z_test, abs=1e-9)
+    assert statistics.seeds_p(0.2, 0.1, Spread.of((0.2, 0.2))) == pytest.approx(z_test, abs=1e-9)
 
 
 def test_p_says_when_the_interval_reaches_zero() -> None:
@@ -42,8 +45,8 @@ def test_p_says_when_the_interval_reaches_zero() -> None:
         by_seed, error = tuple(rng.normal(0.1, 0.05, 3)), float(rng.uniform(0.01, 0.1))
         mean = float(np.mean(by_seed))
         rows = tuple(stats.norm.interval(0.95, mean, error))
-        low, high = statistics.over_seeds(rows, mean, by_seed)
-        assert (low > 0 or high < 0) == (statistics.seeds_p(mean, error, by_seed) < 0.05)
+        low, high = statistics.over_seeds(rows, mean, Spread.of(by_seed))
+        assert (low > 0 or high < 0) == (statistics.seeds_p(mean, error, Spread.of(by_seed)) < 0.05)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
@@ -56,7 +59,7 @@ def test_the_truth_is_seldom_outside(seeds: int, share: float) -> None:
     errors = by_row.std(axis=1, ddof=1) / np.sqrt(groups)
     missed = 0
     for mean, error, values in zip(by_seed.mean(axis=1), errors, by_seed):
-        low, high = statistics.over_seeds((mean - 1.96 * error, mean + 1.96 * error), mean, tuple(values))
+        low, high = statistics.over_seeds((mean - 1.96 * error, mean + 1.96 * error), mean, Spread.of(values))
         missed += not low <= 0 <= high
     assert missed / studies <= 0.08
 
@@ -113,3 +116,38 @@ def test_mean_over_seeds_is_the_difference() -> None:
     assert both.difference == pytest.approx(np.mean(alone))
     turned = method_verdicts({"a": a, "b": b}, ["accuracy"], pairs=[("b", "a")])[0]
     assert (turned.difference, turned.low, turned.high) == pytest.approx((-both.difference, -both.high, -both.low))
+
+
+def test_a_borrowed_variance_is_the_moderated_t() -> None:
+    """With the variance of all methods as prior and as many prior degrees of freedom as own ones."""
+    by_seed, others = np.array([0.02, 0.05, 0.03]), 0.0004
+    spread = Spread.of(by_seed, others)
+    variance = (2 * others + 2 * by_seed.var(ddof=1)) / 4
+    t = by_seed.mean() / np.sqrt(variance / 3)
+    assert statistics.seeds_p(by_seed.mean(), 0.0, spread) == pytest.approx(2 * stats.t.sf(t, 4), abs=1e-9)
+    assert spread.longer(2).degrees == 8 and spread.longer(2).error == pytest.approx(np.sqrt(variance / 5))
+    assert Spread.of((0.3,), others).reach(0.95) == 0.0
+
+
+@pytest.mark.parametrize(("methods", "unlike"), [(3, 0.0), (3, 0.5), (6, 0.5), (6, 1.0)])
+def test_borrowing_calls_few_equals_different(methods: int, unlike: float) -> None:
+    """`unlike`: spread of the logarithms of the methods' standard deviations; 1.0 is a factor of seven between two
+    neighbours on either side of the middle."""
+    rng, found = np.random.default_rng(8), []
+    for _ in range(400):
+        runs = rng.normal(0, np.exp(rng.normal(0, unlike, (methods, 1))), (methods, 3))
+        others = 2 * runs.var(axis=1, ddof=1).mean()
+        apart = runs[1:] - runs[0]
+        found += [statistics.seeds_p(d.mean(), 1e-9, Spread.of(d, others)) < 0.05 for d in apart]
+    assert np.mean(found) <= 0.08
+
+
+def test_three_methods_lend_each_other_their_spread() -> None:
+    steady = {"a": {0: 0.9, 1: 0.91, 2: 0.9}, "b": {0: 0.6, 1: 0.61, 2: 0.6}}
+    wild = {"c": {0: 0.7, 1: 0.3, 2: 0.5}}
+    alone = method_verdicts({n: runs(s) for n, s in steady.items()}, ["accuracy"])[0]
+    beside = method_verdicts({n: runs(s) for n, s in (steady | wild).items()}, ["accuracy"], pairs=[("a", "b")])[0]
+    assert alone.high - alone.low < beside.high - beside.low, "a wild neighbour makes all less sure"
+    own = method_verdicts({n: runs(s) for n, s in wild.items()} | {"a": runs(steady["a"])}, ["accuracy"])[0]
+    lent = method_verdicts({n: runs(s) for n, s in (steady | wild).items()}, ["accuracy"], pairs=[("c", "a")])[0]
+    assert lent.high - lent.low < own.high - own.low, "steady ones make the wild one surer"
