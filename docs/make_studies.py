@@ -38,6 +38,10 @@ STUDIES = {
         f'seedling-t5 {DATA}/dialogsum "zero_shot, full, lora(rank=32), prefix(tokens=20)" --epochs 1 --dev-rows 100 '
         "--no-search",
     ),
+    "dialogsum-longer": (
+        "M0, every training row, twice",
+        f'seedling-t5 {DATA}/dialogsum "full" --epochs 2 --dev-rows 100 --no-search',
+    ),
     "dialogsum-untrained": (
         "M0 over random weights",
         f'{{seedling-t5}} {DATA}/dialogsum "full" --train-rows 800 --dev-rows 60 --test-rows 250 --epochs 2',
@@ -84,6 +88,16 @@ STUDIES = {
     ),
 }  # fmt: skip
 """Name -> what it shows, and its words after `luthier compare`; {NAME} is NAME's shape with random weights."""
+
+
+def over_random_weights(name: str) -> tuple[str, str]:
+    """The same study of `full` alone, over the same shape without pretraining."""
+    what, words = STUDIES[name]
+    backbone, data, _, *budget = shlex.split(words)
+    return f"{what.split(',')[0]}, random weights", shlex.join([f"{{{backbone}}}", data, "full", *budget])
+
+
+STUDIES |= {f"{name}-untrained": over_random_weights(name) for name in ("rte", "sst2", "cmrc", "csl")}
 
 
 def command(name: str) -> str:
