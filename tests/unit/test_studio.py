@@ -291,6 +291,10 @@ def test_stages_of_a_running_study(tmp_path: Path):
     assert (found[1].steps, found[1].of, found[1].loss) == (3, 4, 0.0)
     assert [round(s.share, 3) for s in found] == [1.0, 0.675, 0.0]
     assert [s.phase for s in progress.stages(tmp_path, running=False)] == ["done", "waiting", "waiting"]
+    facts = read_json(tmp_path / "study.json")
+    write_json(tmp_path / "study.json", facts | {"environment": {"trials_at_once": 2}})
+    beside = [s.phase for s in progress.stages(tmp_path, running=True)]
+    assert beside == ["done", "training", "training"], "two at work beside each other"
     page = str(fragments.stages(found, progress.marks(tmp_path, found), "zh"))
     assert "3/4 步" in page and "lora(rank=8)" in page
     assert progress.curves(tmp_path, found) is not None

@@ -49,16 +49,16 @@ def stages(folder: Path, running: bool) -> list[Stage]:
     study = files.read_json(path)
     rows = study["data"]["rows"].get("train", 0)
     found: list[Stage] = []
-    busy = running
+    cores = study.get("environment", {}).get("trials_at_once", 1) if running else 0
     for name in study["trials"]:
-        stage = _stage(folder / name, rows, busy)
-        busy = busy and (stage.phase == DONE or stage.phase in ENDINGS)
+        stage = _stage(folder / name, rows, at_work=cores > 0)
+        cores -= not (stage.phase == DONE or stage.phase in ENDINGS)
         found.append(stage)
     return found
 
 
-def _stage(folder: Path, rows: int, first: bool) -> Stage:
-    """`first`: it is the one at work, if it is not at its end."""
+def _stage(folder: Path, rows: int, at_work: bool) -> Stage:
+    """`at_work`: it is one of those at work, if it is not at its end."""
     trial = files.read_json(folder / "trial.json")
     lines = whole_lines(folder / "steps.jsonl")
     loss = lines[-1]["loss"] if lines else None
@@ -66,7 +66,7 @@ def _stage(folder: Path, rows: int, first: bool) -> Stage:
     of = _steps(budget, rows) if lines or not _untrained(trial["method"]) else 0
     phase, why = _ending(folder)
     if not phase:
-        phase = _phase(folder, trial, len(lines), of) if first else WAITING
+        phase = _phase(folder, trial, len(lines), of) if at_work else WAITING
     return Stage(folder.name, trial["method"], trial["seed"], phase, len(lines), of, loss, why)
 
 

@@ -200,7 +200,8 @@ def _forecast(studio: Studio, found: dict[str, Any]) -> Markup:
         disk=humane.size(found["disk_bytes"]),
     )
     notes = found["notes"] if studio.language == "en" else map(in_chinese, found["notes"])
-    parts = [fragments.paragraphs([whole]), *map(fragments.warn, notes)]
+    beside = [studio.say("forecast_beside", n=n) for n in [found["at_once"]] if n > 1]
+    parts = [fragments.paragraphs([whole, *beside]), *map(fragments.warn, notes)]
     for trial in found["too_large"]:
         facts = {"method": trial["method"], "memory": humane.size(trial["peak_bytes"]), "would": trial["would"]}
         parts.append(fragments.warn(studio.say("forecast_too_large", **facts)))
