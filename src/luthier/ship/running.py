@@ -50,7 +50,8 @@ class Running:
             self._flow.join(flow)
             both = [*self.asks, *seated]
             order = sorted(range(len(both)), key=lambda row: self.seats.number(both[row]))
-            self._flow.select(torch.tensor(order, device=self.backbone.device))
+            if order != list(range(len(both))):
+                self._flow.select(torch.tensor(order, device=self.backbone.device))
             self.asks = [both[row] for row in order]
         elif seated:
             self._flow, self.asks = flow, seated
