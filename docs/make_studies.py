@@ -18,7 +18,14 @@ from luthier.bases import folder, untrained
 from luthier.cli import main
 
 DOCS = Path(__file__).resolve().parent
+PAGES = DOCS / "studies"
 DATA, RUNS = "../shared/data", Path("runs/studies")
+INDEX = """# Kept studies
+
+Reports of real studies over the built-in backbones, without rows and answers. `python docs/make_studies.py NAME` runs
+one again and writes its page; backbones below `runs/studies/untrained/` are the same shapes with random weights, which
+it makes first. M0 to M4 are the tasks of the recipes in `examples/`. What they say together: [choosing a method](../choose-a-method.md), [the backbones](../bases.md).
+"""
 
 METHODS = "zero_shot, full, lora(rank=16), dora(rank=8), ia3, bitfit(everywhere=True), prompt, prefix(tokens=20)"
 ON_HEADS = "full, lora(rank=8), ia3, prefix(tokens=20)"
@@ -114,7 +121,18 @@ def run(name: str) -> None:
     if code := main(["compare", *words, "--resume", "--out", str(RUNS / name)]):
         raise SystemExit(code)
     page, _ = report.build(RUNS / name, RUNS / name / "shown", texts=False)
-    files.write_text(DOCS / "studies" / f"{name}.md", page.read_text(encoding="utf-8"))
+    files.write_text(PAGES / f"{name}.md", page.read_text(encoding="utf-8"))
+    files.write_text(PAGES / "README.md", index())
+
+
+def index() -> str:
+    """The pages there are, what each shows, and the command behind it."""
+    rows = [
+        f"| [`{name}`]({name}.md) | {what} | `luthier compare {command(name)}` |"
+        for name, (what, _) in STUDIES.items()
+        if (PAGES / f"{name}.md").exists()
+    ]
+    return "\n".join([INDEX, "| study | what it shows | command |", "|---|---|---|", *rows, ""])
 
 
 if __name__ == "__main__":
