@@ -24,7 +24,8 @@ INDEX = """# Kept studies
 
 Reports of real studies over the built-in backbones, without rows and answers. `python docs/make_studies.py NAME` runs
 one again and writes its page; backbones below `runs/studies/untrained/` are the same shapes with random weights, which
-it makes first. M0 to M4 are the tasks of the recipes in `examples/`. What they say together: [choosing a method](../choose-a-method.md), [the backbones](../bases.md).
+it makes first. M0 to M4 are the tasks of the recipes in `examples/`. What they say together:
+[choosing a method](../choose-a-method.md), [the backbones](../bases.md).
 """
 
 METHODS = "zero_shot, full, lora(rank=16), dora(rank=8), ia3, bitfit(everywhere=True), prompt, prefix(tokens=20)"
