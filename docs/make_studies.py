@@ -16,6 +16,7 @@ from pathlib import Path
 from luthier import files, report
 from luthier.bases import folder, untrained
 from luthier.cli import main
+from luthier.cli.words import DONE, SOME_FAILED
 
 DOCS = Path(__file__).resolve().parent
 PAGES = DOCS / "studies"
@@ -56,15 +57,15 @@ STUDIES = {
     ),
     "rte": (
         "M1, SuperGLUE's RTE, all methods",
-        f'seedling-bert {DATA}/superglue/RTE "{ALL_ON_HEADS}" --train-rows 1500 --dev-rows 100 --epochs 2 --no-search',
+        f'seedling-bert {DATA}/superglue:RTE "{ALL_ON_HEADS}" --train-rows 1500 --epochs 2',
     ),
     "cb": (
         "M1, SuperGLUE's CB, all methods",
-        f'seedling-bert {DATA}/superglue/CB "{ALL_ON_HEADS}" --dev-rows 50 --epochs 6 --no-search',
+        f'seedling-bert {DATA}/superglue:CB "{ALL_ON_HEADS}" --epochs 6',
     ),
     "sst2": (
         "M1, sentiment of English sentences, all methods",
-        f'seedling-bert {DATA}/sst2 "{ALL_ON_HEADS}" --train-rows 3000 --dev-rows 100 --epochs 2 --no-search',
+        f'seedling-bert {DATA}/sst2 "{ALL_ON_HEADS}" --train-rows 3000 --dev-rows 100 --epochs 2',
     ),
     "cmrc": (
         "M2, Chinese questions with their passages",
@@ -119,7 +120,8 @@ def run(name: str) -> None:
     twin = Path(words[0])
     if twin.parent.name == "untrained" and not twin.exists():
         untrained.untrained(folder(twin.name), twin)
-    if code := main(["compare", *words, "--resume", "--out", str(RUNS / name)]):
+    code = main(["compare", *words, "--resume", "--out", str(RUNS / name)])
+    if code not in (DONE, SOME_FAILED):
         raise SystemExit(code)
     page, _ = report.build(RUNS / name, RUNS / name / "shown", texts=False)
     files.write_text(PAGES / f"{name}.md", page.read_text(encoding="utf-8"))

@@ -179,6 +179,9 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
     name = study.backbone if isinstance(study.backbone, str) else study.backbone.name
     methods = [m for m in found.methods if isinstance(study.methods, str) or m in study.methods]
     splits = {**found.splits, "train": draw(list(found.splits["train"]), rows, keep_labels=task.kind == "label")}
+    for split, wanted in (("train", rows), ("test", study.test_rows)):
+        if wanted is not None and wanted > len(splits[split]):
+            notes.append(f"{wanted:,} {split} rows were asked for, there are {len(splits[split]):,}")
     asked = Asked(
         found.sketch,
         whole.facts(),

@@ -139,3 +139,11 @@ def test_a_race_stops_what_is_behind_and_says_so(here, place, tmp_path, monkeypa
     assert any("stopped by --race at step" in c and lora["id"] in c for c in ia3["caveats"])
     for page in report.build(tmp_path / "race"):
         assert "Stopped early by --race" in page.read_text(encoding="utf-8")
+
+
+def test_more_rows_than_there_are_is_said(say, place, tmp_path):
+    words = ("compare", place / "tiny", place / "rows.jsonl", METHODS, "--task", "summarise", "--out", tmp_path / "x")
+    told = json.loads(say(*words, "--train-rows", "900", "--test-rows", "800", "--dry-run", "--json").out)["data"]
+    there = told["rows"]
+    for split, asked in (("train", 900), ("test", 800)):
+        assert f"{asked} {split} rows were asked for, there are {there[split]}" in told["notes"]
