@@ -79,7 +79,7 @@ def gathered(trials: Sequence[Mapping[str, Any]]) -> list[Caveat]:
 def _own(trial: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     status = str(trial.get("status", "done"))
     if status != "done":
-        yield status, str(trial.get("error") or "")
+        yield status, str(trial.get("error") or "").removeprefix(f"{status}: ")
     yield from (("done", str(said)) for said in dict.fromkeys(trial.get("caveats") or ()))
 
 

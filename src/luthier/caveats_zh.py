@@ -15,6 +15,10 @@ FORMS = {
     "not begun, or stopped before its end; the same command with --resume goes on": (
         "尚未开始，或中途停止；同一条命令加 --resume 可继续"
     ),
+    "the loss rose from {a} to {b}, guessing is {c}": "损失从 {a} 升到 {b}，而随机猜测为 {c}",
+    "a trained weight is not a number": "有训练参数不是数",
+    "the development loss is {a} at step {b}": "第 {b} 步的开发集损失为 {a}",
+    "every learning rate of the search was lost, {a} to {b} were tried": "搜索的所有学习率都发散了，试过 {a} 到 {b}",
     "degenerate: the same answer for every test row": "退化：对每条测试数据的回答都相同",
     "collapsed: {a} of {n} answers are {label}, which is right for {fair} of the rows": (
         "坍缩：{n} 条回答中有 {a} 条是 {label}，而只有 {fair} 的数据应当如此"

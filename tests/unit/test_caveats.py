@@ -147,3 +147,10 @@ def test_what_the_stages_say_is_known_in_chinese() -> None:
     set_by_user = "the learning rate was set by the user, it was not searched"
     assert caveats_zh.in_chinese(set_by_user) == "学习率由用户设定，没有搜索"
     assert caveats_zh.in_chinese("something new") == "something new"
+
+
+def test_how_a_trial_ended_is_not_said_twice() -> None:
+    lost = trial("ia3", 0, status="diverged", error="diverged: the loss rose from 0.711 to 2.58, guessing is 0.693")
+    (found,) = gathered([lost])
+    assert (found.status, found.said["en"]) == ("diverged", "the loss rose from 0.711 to 2.58, guessing is 0.693")
+    assert found.said["zh"] == "损失从 0.711 升到 2.58，而随机猜测为 0.693"
