@@ -175,13 +175,11 @@ def on_fewer(study: Wanted, found: Input, rows: int) -> Wanted:
 def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> Prepared:
     """The study on so many of the training rows: of two numbers, the smaller's rows are among the larger's."""
     budget = study.budget if study.search else dataclasses.replace(study.budget, search=0.0)
-    task, whole, notes = found.task, found.backbone, list(found.notes)
+    task, whole = found.task, found.backbone
+    notes = [*found.notes, *fewer_than({"train": rows, "test": study.test_rows}, found.splits)]
     name = study.backbone if isinstance(study.backbone, str) else study.backbone.name
     methods = [m for m in found.methods if isinstance(study.methods, str) or m in study.methods]
     splits = {**found.splits, "train": draw(list(found.splits["train"]), rows, keep_labels=task.kind == "label")}
-    for split, wanted in (("train", rows), ("test", study.test_rows)):
-        if wanted is not None and wanted > len(splits[split]):
-            notes.append(f"{wanted:,} {split} rows were asked for, there are {len(splits[split]):,}")
     asked = Asked(
         found.sketch,
         whole.facts(),
@@ -190,7 +188,7 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
         budget,
         study_trials(study, methods),
         fixed=study.held,
-        cores=cores_for(study, whole.facts(), len(study_trials(study, found.methods))),
+        cores=cores_for(study, found),
     )
     if study.minutes is not None:
         study, asked, fitted = in_time(study, asked, resume)
@@ -202,20 +200,15 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
         for method in methods
         if method.trains or seed == 0
     ]
-    data = {
-        "source": found.table.source,
-        "synthetic": found.table.synthetic,
-        "fingerprint": mark,
-        "rows": {s: len(e) for s, e in splits.items()},
-        "notes": notes,
-    }
+    counts = {split: len(examples) for split, examples in splits.items()}
+    table = {"source": found.table.source, "synthetic": found.table.synthetic}
     facts = {
         "name": Path(study.out).name,
         "command": study.command(),
         "backbone": whole.facts(),
         "task": task.word,
         "task_spelled": repr(task),
-        "data": data,
+        "data": table | {"fingerprint": mark, "rows": counts, "notes": notes},
         "prompt": task.prompt,
         "budget": to_json(budget),
         "search": budget.search > 0,
@@ -237,17 +230,26 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
     return prepared
 
 
+def fewer_than(asked: Mapping[str, int | None], splits: Mapping[str, Sequence[Example]]) -> list[str]:
+    """What to say where a split has fewer rows than were asked for."""
+    return [
+        f"{rows:,} {split} rows were asked for, there are {len(splits[split]):,}"
+        for split, rows in asked.items()
+        if rows is not None and rows > len(splits[split])
+    ]
+
+
 def study_trials(study: Wanted, methods: Sequence[Method]) -> dict[str, str]:
     """A name for each trial -> its method."""
     return {f"{m!r}.s{seed}": repr(m) for seed in range(study.seeds) for m in methods if m.trains or seed == 0}
 
 
-def cores_for(study: Wanted, backbone: Mapping[str, Any], trials: int) -> Cores:
+def cores_for(study: Wanted, found: Input) -> Cores:
     """What the trials run on: as many beside each other as was asked for, or as serves such a backbone."""
     if study.jobs is not None:
         return cores.shared(study.jobs)
-    alone = study.budget.race or study.budget.equal == "seconds" or backbone["device"] != "cpu"
-    return Cores() if alone else cores.chosen(trials, backbone["parameters"])
+    alone = study.budget.race or study.budget.equal == "seconds" or found.backbone.device.type != "cpu"
+    return Cores() if alone else cores.chosen(len(study_trials(study, found.methods)), found.backbone.parameters)
 
 
 def in_time(study: Wanted, asked: Asked, resume: bool) -> tuple[Wanted, Asked, dict[str, Any]]:
