@@ -65,7 +65,7 @@ STUDIES = {
     ),
     "sst2": (
         "M1, sentiment of English sentences, all methods",
-        f'seedling-bert {DATA}/sst2 "{ALL_ON_HEADS}" --train-rows 3000 --dev-rows 100 --epochs 2',
+        f'seedling-bert {DATA}/sst2 "{ALL_ON_HEADS}" --train-rows 3000 --dev-rows 100 --epochs 2 --no-search',
     ),
     "cmrc": (
         "M2, Chinese questions with their passages",
