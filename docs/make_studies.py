@@ -57,7 +57,7 @@ STUDIES = {
     ),
     "rte": (
         "M1, SuperGLUE's RTE, all methods",
-        f'seedling-bert {DATA}/superglue:RTE "{ALL_ON_HEADS}" --train-rows 1500 --epochs 2',
+        f'seedling-bert {DATA}/superglue:RTE "{ALL_ON_HEADS}" --train-rows 1000 --epochs 2 --no-search',
     ),
     "cb": (
         "M1, SuperGLUE's CB, all methods",
