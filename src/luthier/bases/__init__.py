@@ -18,7 +18,7 @@ RECIPE_MINUTES = {
     "seedling-t5-small": 12,
     "seedling-t5-large": 90,
     "seedling-bert": 25,
-    "seedling-lm": 32,
+    "seedling-lm": 60,
 }
 """Every base that has a recipe, and its minutes of one thread's processor time; planned, not measured, for the two that
 are not shipped."""
