@@ -44,6 +44,12 @@ def test_a_core_for_each_trial_of_a_small_backbone(eight):
     assert cores.shared(3) == Cores(3, 2) and Cores(8, 1).fewer(2) == Cores(2, 4) and Cores(8, 1).fewer(1) == Cores(1)
 
 
+def test_a_small_backbone_answers_on_one_thread(eight, monkeypatch):
+    assert cores.answering(SMALL - 1) == 1 and cores.answering(SMALL) is None
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert cores.answering(1000) is None
+
+
 def test_who_has_shared_out_the_cores_is_obeyed(eight, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert cores.chosen(20, 1000) == Cores(1)

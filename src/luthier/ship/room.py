@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from .. import cores
 from ..backbone import Backbone
 from ..errors import Refused
 from .ask import Ask
@@ -100,6 +101,8 @@ class Room:
 
     def run(self, closing: threading.Event) -> None:
         """Step until `closing` is set; sleeps where there is nothing to do."""
+        if threads := cores.answering(self.backbone.parameters):
+            torch.set_num_threads(threads)
         while not closing.is_set():
             try:
                 if not self.step():
