@@ -34,7 +34,7 @@ from luthier.machine import environment, installed, share_cores
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data"
-QUICK_MINUTES = 13.5
+QUICK_MINUTES = 14.2
 WHOLE = "compare"
 """`--only` word of the whole comparison; `ops` is the other one that is no workload."""
 
@@ -69,7 +69,7 @@ class Bench:
             at_once = dict.fromkeys(SIDES, job.at_once)
             for number in range(1, self.options.rounds + 1):
                 started = time.monotonic()
-                for side in (*workload.rivals, "luthier"):
+                for side in ("luthier", *reversed(workload.rivals)):  # what the time runs out for is the practice
                     self.take(replace(job, side=side, at_once=at_once[side]), number, at_once)
                 if number < self.options.rounds and self.left - (time.monotonic() - started) < reserve:
                     self.left_out.append(
@@ -129,6 +129,8 @@ def whole(options: argparse.Namespace) -> Facts:
     bench.log.close()
     if "ops" in more and bench.left > 60:
         result["ops"] = measure_ops(options, min(600.0, bench.left))
+    elif "ops" in more:
+        bench.left_out.append("ops: not run, the time was spent; --only ops")
     return result | {
         "environment": environment(),
         "ctranslate2": installed("ctranslate2"),

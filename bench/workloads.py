@@ -89,7 +89,7 @@ WORKLOADS = (
         generated=(128, 12),
         most_steps=4,
         quick=True,
-        round_seconds=80.0,
+        round_seconds=70.0,
     ),
     Workload(
         "bert",
@@ -103,7 +103,7 @@ WORKLOADS = (
         width=128,
         classes=2,
         quick=True,
-        round_seconds=90.0,
+        round_seconds=80.0,
     ),
     Workload(
         "t5",
@@ -115,7 +115,7 @@ WORKLOADS = (
         batch=(16, 4),
         generated=(96, 4),
         quick=True,
-        round_seconds=260.0,
+        round_seconds=380.0,
     ),
     Workload(
         "bloom",

@@ -128,13 +128,12 @@ def read(study: Wanted) -> Input:
     """Read what the words name and find it usable; training rows are not drawn yet."""
     notes: list[str] = []
     methods = parse_list(study.methods, METHODS, notes) if isinstance(study.methods, str) else tuple(study.methods)
-    name = study.backbone if isinstance(study.backbone, str) else study.backbone.name
     splits, task, table = read_data(study)
     chosen(task.metrics)  # a metric whose library is missing is refused before anything is trained
-    sketch = Backbone.sketch(name, study.precision)
+    sketch = Backbone.sketch(study.backbone_name, study.precision)
     for method in methods:
         fresh_delta(sketch, method, task, seed=0)
-    whole = Backbone(name, study.precision) if isinstance(study.backbone, str) else study.backbone
+    whole = Backbone(study.backbone_name, study.precision) if isinstance(study.backbone, str) else study.backbone
     plan(whole, task, splits["train"][:1], study.budget)  # a prompt that leaves no room for its row is refused here
     return Input(methods, sketch, whole, task, splits, table, [*notes, *table.notes])
 
@@ -177,7 +176,6 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
     budget = study.budget if study.search else dataclasses.replace(study.budget, search=0.0)
     task, whole = found.task, found.backbone
     notes = [*found.notes, *fewer_than({"train": rows, "test": study.test_rows}, found.splits)]
-    name = study.backbone if isinstance(study.backbone, str) else study.backbone.name
     methods = [m for m in found.methods if isinstance(study.methods, str) or m in study.methods]
     splits = {**found.splits, "train": draw(list(found.splits["train"]), rows, keep_labels=task.kind == "label")}
     asked = Asked(
@@ -186,7 +184,7 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
         task,
         splits,
         budget,
-        study_trials(study, methods),
+        {f"{method!r}.s{seed}": repr(method) for method, seed in runs(study, methods)},
         fixed=study.held,
         cores=cores_for(study, found),
     )
@@ -195,10 +193,8 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
         budget, splits, notes = asked.budget, dict(asked.splits), [*notes, *fitted["notes"]]
     mark = hashlib.sha256(dumps([splits[s] for s in sorted(splits)]).encode("utf-8", "replace")).hexdigest()[:16]
     trials = [
-        Trial(name, whole.precision, whole.fingerprint, repr(method), repr(task), budget, seed, mark)
-        for seed in range(study.seeds)
-        for method in methods
-        if method.trains or seed == 0
+        Trial(study.backbone_name, whole.precision, whole.fingerprint, repr(method), repr(task), budget, seed, mark)
+        for method, seed in runs(study, methods)
     ]
     counts = {split: len(examples) for split, examples in splits.items()}
     table = {"source": found.table.source, "synthetic": found.table.synthetic}
@@ -239,9 +235,9 @@ def fewer_than(asked: Mapping[str, int | None], splits: Mapping[str, Sequence[Ex
     ]
 
 
-def study_trials(study: Wanted, methods: Sequence[Method]) -> dict[str, str]:
-    """A name for each trial -> its method."""
-    return {f"{m!r}.s{seed}": repr(m) for seed in range(study.seeds) for m in methods if m.trains or seed == 0}
+def runs(study: Wanted, methods: Sequence[Method]) -> list[tuple[Method, int]]:
+    """Each trial's method and seed; what is not trained has nothing that a seed could change."""
+    return [(method, seed) for seed in range(study.seeds) for method in methods if method.trains or seed == 0]
 
 
 def cores_for(study: Wanted, found: Input) -> Cores:
@@ -249,7 +245,7 @@ def cores_for(study: Wanted, found: Input) -> Cores:
     if study.jobs is not None:
         return cores.shared(study.jobs)
     alone = study.budget.race or study.budget.equal == "seconds" or found.backbone.device.type != "cpu"
-    return Cores() if alone else cores.chosen(len(study_trials(study, found.methods)), found.backbone.parameters)
+    return Cores() if alone else cores.chosen(len(runs(study, found.methods)), found.backbone.parameters)
 
 
 def in_time(study: Wanted, asked: Asked, resume: bool) -> tuple[Wanted, Asked, dict[str, Any]]:

@@ -175,6 +175,13 @@ def detectable(
         "zh": f"用 {rows:,} {unit[1]}{also_zh}，{metric} 上 {width['zh']}的真实差异"
         "在五次研究中约有四次能被发现，更小的常会漏掉。",
     }
+    if metric not in humane.UNBOUNDED and difference > 1:
+        said = {
+            "en": f"With {rows:,} {unit[0]}{also}, not even a true difference of 100 points on {metric} is found in 4 "
+            "of 5 studies: nothing can be decided.",
+            "zh": f"用 {rows:,} {unit[1]}{also_zh}，{metric} 上的真实差异即使达到 100 个百分点，"
+            "五次研究中能发现的也不到四次：什么都无法判定。",
+        }
     if pilot is None:
         return said
     source = {"en": f" Spread taken from {pilot['en']}.", "zh": f"离散程度取自{pilot['zh']}。"}

@@ -47,11 +47,15 @@ class Wanted:
         named = () if self.train_rows is None else self.train_rows
         return (named,) if isinstance(named, int) else tuple(sorted(set(named)))
 
+    @property
+    def backbone_name(self) -> str:
+        """The word for it on a command line."""
+        return self.backbone if isinstance(self.backbone, str) else self.backbone.name
+
     def command(self) -> str:
         """The same study as words on a command line."""
         methods = self.methods if isinstance(self.methods, str) else ", ".join(map(repr, self.methods))
-        name = self.backbone if isinstance(self.backbone, str) else self.backbone.name
-        words = ["luthier", "compare", name, str(self.data), methods]
+        words = ["luthier", "compare", self.backbone_name, str(self.data), methods]
         rows = {"train_rows": ",".join(map(str, self.sizes)) or None, "test_rows": self.test_rows}
         for field, value in ({f: getattr(self, f) for f in ("task", "prompt", "answer")} | rows).items():
             if value is not None:

@@ -367,6 +367,17 @@ def test_an_untuned_method_that_ties_with_the_best_is_said() -> None:
     assert any(s.startswith("Recommended: no tuning. zero_shot trains nothing") for s in report.verdict_lines(facts))
 
 
+def test_an_untuned_method_ahead_of_what_the_rows_cannot_tell_is_recommended_for_now_only() -> None:
+    facts = results()
+    untuned = next(t for t in facts["trials"] if t["method"] == "zero_shot")
+    untuned["metrics"] = {"rouge1": {"mean": 0.9, "low": 0.1, "high": 0.95, "n": 40}}
+    for v in facts["verdicts"]:
+        v["verdict"] = "cannot tell"
+    (said,) = [s for s in report.verdict_lines(facts) if s.startswith("Recommended")]
+    assert said.startswith("Recommended for now: no tuning. zero_shot trains nothing, and no method is shown to be")
+    assert "full may be: only more" in said and "as good within the margin" not in said
+
+
 def test_several_seeds_speak_of_methods() -> None:
     facts = results()
     second = [{**t, "id": t["id"] + "-s1", "seed": 1} for t in facts["trials"]]

@@ -12,7 +12,7 @@ import pytest
 from luthier.errors import DataError, SpellingError, UserError
 from luthier.outputs import read_outputs, score_file
 from luthier.records import Prediction, dumps
-from luthier.score import chosen, scores, verdicts
+from luthier.score import chosen, resolution, scores, verdicts
 from luthier.statistics import groups_needed, paired_sd, smallest_detectable
 
 
@@ -169,6 +169,18 @@ def test_planning_figures() -> None:
             smallest_detectable(sd, groups)
     with pytest.raises(UserError, match="2 and 3 values"):
         paired_sd([0, 1], [0, 1, 2])
+
+
+def test_more_than_there_can_be_is_not_called_detectable() -> None:
+    def told(times: int) -> str:
+        wanted = ["yes", "no", "no"] * times
+        a, b = rows(["yes", "yes", "no"] * times, wanted), rows(["no", "no", "no"] * times, wanted)
+        found = resolution(verdicts({"a": a, "b": b}, ["accuracy"]), a)
+        assert found and (found["difference"] > 1) == (times == 1)
+        return found["sentence"]["en"]
+
+    assert "With 3 rows, not even a true difference of 100 points on accuracy" in told(1)
+    assert "are found in 4 of 5 studies" in told(100)
 
 
 TABLE = [

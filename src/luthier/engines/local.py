@@ -117,8 +117,7 @@ class Workers:
     def _begin(self, folder: Path) -> None:
         process = self._process()
         assert process.stdin, "opened with pipes"
-        process.stdin.write(json.dumps(str(folder)) + "\n")
-        process.stdin.flush()
+        pass_on((json.dumps(str(folder)) + "\n").encode(), process.stdin.fileno())  # where it is gone, `_next` says so
 
     def _next(self, running: set[Path]) -> list[tuple[Path, dict[str, Any]]]:
         """The next event; the end of all that run, where the worker itself ended."""

@@ -66,6 +66,8 @@ def _recommended(results: Results, best: str, ties: Sequence[str], unsettled: Se
     What the rows cannot tell is no reason to take the lighter method, only one to get more rows.
     """
     untuned = [m for m in (best, *ties) if m.split("(")[0] in UNTUNED]
+    if best in untuned and unsettled:
+        return [("recommend_untuned_for_now", {"best": [best], "names": unsettled})]
     if untuned:
         return [("recommend_untuned", {"names": untuned})]
     facts: dict[str, list[Mapping[str, Any]]] = {}
