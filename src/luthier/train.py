@@ -26,6 +26,10 @@ from .errors import Refused, TrialFailed
 from .ops.label_loss import label_loss
 from .records import Budget, Step
 
+HEAD_RATE = 4e-3
+"""Fastest that a class head learns. It is an ordinary layer with random weights: rates that suit learned rows or
+factors (prompts, IA3) throw it about until no method can learn behind it."""
+
 
 class Training:
     """One delta on its way: where it stands, and the optimiser's memory.
@@ -45,7 +49,7 @@ class Training:
             raise Refused(
                 "There is nothing to train in this delta.", "a method with trained parameters", "use predict for it"
             )
-        self.optimizer = _optimizer(list(self.weights.values()), budget, rate)
+        self.optimizer = _optimizer(self.weights, budget, rate)
 
     def steps(self) -> Iterator[Step]:
         """Train from where it stands to the end, one `Step` after each update.
@@ -75,21 +79,21 @@ class Training:
             # Dropout masks follow from (seed, step, pass); odd multipliers keep the three apart.
             torch.manual_seed((self.seed * 1_000_003 + self.step) * 1_009 + number)
             batch = collate(self.made, part, self.layout, self.backbone.device)
-            share = loss_sum(self.backbone, self.delta, batch) / labels
-            share.backward()
-            loss, tokens = loss + share.item(), tokens + batch.tokens
+            part_loss = loss_sum(self.backbone, self.delta, batch) / labels
+            part_loss.backward()
+            loss, tokens = loss + part_loss.item(), tokens + batch.tokens
         norm = nn.utils.clip_grad_norm_(self.weights.values(), self.budget.clip).item()
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self.optimizer.zero_grad()
             raise TrialFailed(f"diverged at step {self.step + 1}: loss {loss}, gradient norm {norm}")
-        rate = self.rate * schedule(self.step, self.total, self.budget)
+        share = schedule(self.step, self.total, self.budget)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = share * group["peak"]
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
         seconds = time.perf_counter() - started
-        return Step(self.step, loss, rate, tokens, seconds, peak_bytes(), norm)
+        return Step(self.step, loss, share * self.rate, tokens, seconds, peak_bytes(), norm)
 
     # -- checkpoint ---------------------------------------------------------------------------------------------------
 
@@ -204,7 +208,11 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _optimizer(weights: list[nn.Parameter], budget: Budget, rate: float) -> torch.optim.Optimizer:
+def _optimizer(weights: Mapping[str, nn.Parameter], budget: Budget, rate: float) -> torch.optim.Optimizer:
+    head = [p for name, p in weights.items() if name.startswith("head.")]
+    rest = [p for name, p in weights.items() if not name.startswith("head.")]
+    found = [{"params": rest, "peak": rate}, {"params": head, "peak": min(rate, HEAD_RATE)}]
+    groups = [group for group in found if group["params"]]
     if budget.optimizer == "adafactor":
-        return torch.optim.Adafactor(weights, lr=rate, weight_decay=budget.weight_decay)
-    return torch.optim.AdamW(weights, lr=rate, weight_decay=budget.weight_decay, foreach=True)
+        return torch.optim.Adafactor(groups, lr=rate, weight_decay=budget.weight_decay)
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=budget.weight_decay, foreach=True)
