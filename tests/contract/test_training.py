@@ -11,7 +11,7 @@ from luthier.batches import Layout, batch_rows, collate
 from luthier.delta import Delta, attach
 from luthier.encode import Plan
 from luthier.errors import Refused, TrialFailed
-from luthier.train import Training, label_logits, loss_sum, mean_loss, schedule
+from luthier.train import HEAD_RATE, Training, label_logits, loss_sum, mean_loss, schedule
 
 WITH_DROPOUT = (
     "lora(rank=4, dropout=0.2)",
@@ -160,6 +160,19 @@ def test_diverging_updates_no_weight():
     assert all(torch.equal(w.nan_to_num(), broken[n].nan_to_num()) for n, w in weights(run).items()) and before
     assert not bone.model.training
     bone.check_untouched()
+
+
+def test_a_head_never_learns_faster_than_a_head_can():
+    bone = tiny.shared("bert")
+    for rate in (HEAD_RATE / 4, 0.1):
+        run = Training(bone, tiny.delta(bone, "ia3"), tiny.plan(bone), tiny.budget(steps=1, warmup=0.0), rate, seed=1)
+        before = weights(run)
+        (done,) = run.steps()
+        assert done.learning_rate == rate
+        for name, after in weights(run).items():  # the first step of Adam is as long as its rate
+            own = min(rate, HEAD_RATE) if name.startswith("head.") else rate
+            assert (after - before[name]).abs().max().item() == pytest.approx(own, rel=0.1), name
+        assert any(name.startswith("head.") for name in before)
 
 
 def test_nothing_to_train_is_refused():
