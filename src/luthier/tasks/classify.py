@@ -24,8 +24,7 @@ class Classify(Prompted):
     Limits: one label a row, one that train shows. At a slot there are as many masks as the longest word has pieces; a
         word scores the mean log-probability of its own pieces times that number: no reward for being short.
     Defaults: macro-F1 picks the checkpoint: always saying the commonest label is often accurate, and of no use. 8 new
-        tokens, where a label is written out at all. A class head learns at its method's rate, but never faster than
-        4e-3 (`train.HEAD_RATE`).
+        tokens, where a label is written out. A class head learns at its method's rate, at most 4e-3 (`HEAD_RATE`).
     """
 
     word: ClassVar[str] = "classify"
