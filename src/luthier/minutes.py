@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from . import cores
 from .errors import UserError
-from .plan import Asked, planner
+from .plan import settled
+from .work import Asked
 
 LEAST_ROWS, LEAST_DEV = 64, 20
 """Training and development rows below which a comparison says nothing."""
@@ -71,32 +72,27 @@ def fit_into(asked: Asked, minutes: float) -> tuple[Choice, float]:
     Raises:
         UserError: not even the smallest study fits; says how long it takes and which methods to leave out.
     """
-    ours, work = planner(asked), asked.work()
+    work = asked.work()
+    ours, asked = settled(asked, work)
 
-    def trials(choice: Choice) -> dict[str, float]:
+    def cost(choice: Choice, without: Sequence[str] = ()) -> float:
         less, budget = work.less(choice.rows, choice.dev_rows), replace(asked.budget, epochs=choice.epochs)
-        return {name: told.seconds for name, told in ours.trials(asked.methods, less, budget).items()}
+        kept = {name: word for name, word in asked.methods.items() if word not in without}
+        each = [told.seconds for told in ours.trials(kept, less, budget).values()]
+        return ours.known["start"] + cores.seconds(each, asked.cores.at_once)
 
-    def cost(choice: Choice) -> float:
-        return ours.known["start"] + cores.seconds(list(trials(choice).values()), asked.cores.at_once)
-
-    most = Choice(asked.budget.epochs, len(work.train), asked.budget.dev_rows)
-    chosen = within(60 * minutes, most, cost)
+    most, seconds = Choice(asked.budget.epochs, len(work.train), asked.budget.dev_rows), 60 * minutes
+    chosen = within(seconds, most, cost)
     if chosen is not None:
         return chosen, cost(chosen)
-    smallest = least(most)
-    by_method: dict[str, float] = {}
-    for name, seconds in trials(smallest).items():
-        by_method[asked.methods[name]] = by_method.get(asked.methods[name], 0.0) + seconds
-    total, dropped = cost(smallest), []
-    for word in sorted(by_method, key=lambda m: -by_method[m])[:-1]:
-        if total <= 60 * minutes:
-            break
-        total -= by_method[word]
-        dropped.append(word)
-    leave = f"leave out {', '.join(dropped)}" if total <= 60 * minutes else "fewer methods and fewer --test-rows"
+    smallest, words = least(most), list(dict.fromkeys(asked.methods.values()))
+    alone = {word: cost(smallest, [other for other in words if other != word]) for word in words}
+    words.sort(key=lambda word: -alone[word])
+    fewer = (words[:n] for n in range(1, len(words)))
+    dropped = next((some for some in fewer if cost(smallest, some) <= seconds), None)
+    leave = f"leave out {', '.join(dropped)}" if dropped else "fewer methods and fewer --test-rows"
     raise UserError(
-        f"{minutes:g} minutes are too few for these {len(by_method)} methods on {len(work.test)} test rows.",
+        f"{minutes:g} minutes are too few for these {len(words)} methods on {len(work.test)} test rows.",
         f"{math.ceil(cost(smallest) / 6) / 10:g} minutes, with 1 epoch of {smallest.rows} training rows",
         f"give --minutes more, or {leave}",
     )

@@ -19,16 +19,14 @@ import torch
 
 from . import calibrate, cores, predict, probe
 from .backbone import Backbone
-from .batches import batch_rows, chunks, micro_batches, steps_per_epoch, total_steps
-from .cores import Cores
+from .batches import chunks, micro_batches, steps_per_epoch, total_steps
 from .costs import Cost, Decode, Passes, Widths
-from .encode import plan, plan_on_disk, uses_head, uses_slots
 from .memory import AGAIN, OPEN, ROOM, bytes_again, fitting, said, would_fit
 from .methods import METHODS
-from .records import Budget, Example
+from .records import Budget
 from .search import DEV_ROWS, schedule
 from .spell import parse
-from .trial_folder import as_asked, demonstrations
+from .work import Asked, Sizes, Work
 
 RUNAWAY = 0.05
 """Share of a tuned method's answers that are taken to run to the limit, as small backbones' do; the others are
@@ -42,115 +40,6 @@ CROWDED = 1.5
 """Processes a core from which a forecast says so."""
 SCORING = 0.001
 """Seconds to score an answer."""
-
-
-class Sizes:
-    """The lengths of a token plan, (rows, 2), made once: a plan counts them anew each time it is asked."""
-
-    def __init__(self, lengths: np.ndarray) -> None:
-        self.lengths = lengths
-        self.classes = not self.lengths[:, 1].any()
-        self._epochs: dict[tuple[int, int], Passes] = {}
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def some(self, rows: int) -> Sizes:
-        """As if fewer rows had been drawn."""
-        if rows >= len(self):
-            return self
-        drawn = np.random.default_rng(0).permutation(len(self))[:rows]
-        return Sizes(self.lengths[drawn])
-
-    def epoch(self, budget: Budget) -> Passes:
-        """The training passes of the first epoch; the others are drawn from the same rows."""
-        kind = (budget.batch_size, budget.batch_tokens)
-        if kind not in self._epochs:
-            groups: list[Any] = []
-            for step in range(steps_per_epoch(len(self), budget)):
-                batch = batch_rows(self, budget, 0, step)
-                groups += micro_batches(self, batch, budget.batch_tokens)
-            self._epochs[kind] = self.passes(groups)
-        return self._epochs[kind]
-
-    def passes(self, groups: Sequence[Sequence[int]], answers: bool = True) -> Passes:
-        shapes = []
-        for group in groups:
-            cut = self.lengths[np.asarray(group)]
-            labels = int(cut[:, 1].sum()) if answers else 0
-            shapes.append((len(cut), int(cut[:, 0].max()), int(cut[:, 1].max()) if answers else 0, labels))
-        return Passes.of(shapes)
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is to be run, as token counts.
-
-    Attributes:
-        train, dev, test: lengths per split; dev is what an evaluation reads.
-        shots: lengths of the test split with demonstrations or a fixed text before it, by spelled method.
-        limit: most tokens of an answer, 0 where a label is chosen.
-        labels: how many labels, 0 where answers are text.
-    """
-
-    train: Sizes
-    dev: Sizes
-    test: Sizes
-    shots: Mapping[str, Sizes]
-    limit: int
-    labels: int
-
-    def less(self, rows: int, dev_rows: int) -> Work:
-        """The same with fewer training and development rows."""
-        return replace(self, train=self.train.some(rows), dev=self.dev.some(dev_rows))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A study as the planner sees it.
-
-    Attributes:
-        backbone: a sketch of it is enough; facts: `Backbone.facts()` of the real one.
-        methods: trial -> its method as it is spelled.
-        tokens: folder that keeps token plans for the trials; None keeps none.
-        fixed: what of the budget is not to be changed where it does not fit.
-        cores: what the trials run on, where the memory allows it.
-    """
-
-    backbone: Backbone
-    facts: Mapping[str, Any]
-    task: Any
-    splits: Mapping[str, Sequence[Example]]
-    budget: Budget
-    methods: Mapping[str, str]
-    tokens: Path | None = None
-    fixed: Sequence[str] = ()
-    cores: Cores = Cores()  # noqa: RUF009 (frozen)
-
-    @property
-    def classes(self) -> int:
-        """Classes that one pass tells apart, by a head or at an encoder's masks; 0 where answers are written."""
-        chosen = uses_head(self.backbone, self.task) or uses_slots(self.backbone, self.task)
-        return len(self.task.labels) if chosen else 0
-
-    def work(self) -> Work:
-        """Tokenise the splits and keep their lengths."""
-        task, budget = self.task, self.budget
-        tokenised = partial(plan_on_disk, self.tokens) if self.tokens else plan
-        read = {**self.splits, "dev": self.splits["dev"][: budget.dev_rows]}
-        sizes = {
-            name: Sizes(tokenised(self.backbone, task, read[name], budget).lengths) for name in ("train", "dev", "test")
-        }
-        shots = {}
-        for word in self.methods.values():
-            method = parse(word, METHODS)
-            if (method.shots or method.lead) and word not in shots:
-                shown = demonstrations(method, task, self.splits["train"], seed=0) if method.shots else ()
-                asked = as_asked(method, task)
-                shots[word] = Sizes(tokenised(self.backbone, asked, self.splits["test"], budget, shown).lengths)
-        text = task.kind != "label"
-        limit = min(task.max_new_tokens, budget.max_answer_tokens) if text else 0
-        return Work(**sizes, shots=shots, limit=limit, labels=0 if text else len(task.labels))
 
 
 # -- a trial --------------------------------------------------------------------------------------------------------
@@ -344,13 +233,19 @@ def planner(asked: Asked, fresh: bool = False) -> Planner:
     return Planner(asked.backbone, known, disk, asked.classes, calibrate.free_bytes(), asked.fixed)
 
 
+def settled(asked: Asked, work: Work, fresh: bool = False) -> tuple[Planner, Asked]:
+    """The planner, and the study with as many trials beside each other as fit into memory."""
+    ours = planner(asked, fresh)
+    peaks = [one.peak_bytes for one in ours.trials(asked.methods, work, asked.budget).values()]
+    fits = asked.cores.fewer(cores.fit(peaks, ROOM * ours.free, asked.cores.at_once))
+    return (ours, asked) if fits == asked.cores else settled(replace(asked, cores=fits), work)
+
+
 def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
     """The forecast of a study as plain JSON values; `fresh` measures the machine and the backbone again."""
-    ours, work = planner(asked, fresh), asked.work()
-    told = ours.trials(asked.methods, work, asked.budget)
-    peaks, at_once = [one.peak_bytes for one in told.values()], asked.cores.at_once
-    if (fits := cores.fit(peaks, ROOM * ours.free, at_once)) < at_once:
-        return foresee(replace(asked, cores=asked.cores.fewer(fits)))
+    work = asked.work()
+    ours, asked = settled(asked, work, fresh)
+    at_once, told = asked.cores.at_once, ours.trials(asked.methods, work, asked.budget)
     trials = {name: {"method": asked.methods[name], **asdict(forecast)} for name, forecast in told.items()}
     seconds = ours.known["start"] + cores.seconds([t["seconds"] for t in trials.values()], at_once)
     disk = sum(t["shipped_bytes"] for t in trials.values()) + max(t["disk_bytes"] for t in trials.values())
@@ -359,7 +254,7 @@ def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "at_once": at_once,
         "threads": asked.cores.threads,
-        "peak_bytes": sum(sorted(peaks)[-at_once:]),
+        "peak_bytes": sum(sorted(t["peak_bytes"] for t in trials.values())[-at_once:]),
         "disk_bytes": disk,
         "free_bytes": ours.free,
         "notes": [*crowded(), *changed.values()],

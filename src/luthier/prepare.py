@@ -20,12 +20,13 @@ from .encode import plan
 from .errors import UserError
 from .methods import METHODS, Method
 from .minutes import Choice, fit_into
-from .plan import Asked, foresee
+from .plan import foresee
 from .records import Example, dumps, to_json
 from .score import chosen
 from .spell import parse_list
 from .trial import Trial, fresh_delta
 from .wanted import Wanted, check_numbers
+from .work import Asked
 
 BETWEEN_SEEDS = {
     "vary": ["order of the training rows", "first values of the delta and of a class head", "dropout masks"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from luthier import calibrate, memory, minutes, plan, probe, train
 from luthier.backbone import fingerprint
 from luthier.batches import steps_per_epoch, total_steps
+from luthier.cores import Cores
 from luthier.costs import Cost, Decode, Passes, Widths, fitted, line
 from luthier.errors import UserError
 from luthier.minutes import Choice, within
 from luthier.records import Budget
+from luthier.work import Asked, Sizes
 
 SMALL = (probe.Shape(2, 8, 3), probe.Shape(3, 24, 6), probe.Shape(2, 48, 9), probe.Shape(4, 40, 12))
 
@@ -80,7 +83,7 @@ def test_passes_are_those_of_the_training(monkeypatch):
     collate = train.collate
     monkeypatch.setattr(train, "collate", note)
     steps = list(train.Training(bone, tiny.delta(bone, "bitfit(everywhere=True)"), made, budget, 0.0, 0).steps())
-    counted = plan.Sizes(made.lengths).epoch(budget)
+    counted = Sizes(made.lengths).epoch(budget)
     assert len(seen) > len(steps)
     assert seen == list(
         zip(*(a.astype(int).tolist() for a in (counted.rows_P, counted.inputs_P, counted.answers_P, counted.labels_P)))
@@ -148,7 +151,7 @@ def test_a_probe_leaves_the_backbone_as_it_was_and_a_forecast_follows(family):
     assert fingerprint(bone.model) == before
     task, budget = tiny.task(bone.kind), tiny.budget(steps=None, epochs=2.0)
     splits = dict.fromkeys(("train", "dev", "test"), tiny.examples(bone.kind))
-    asked = plan.Asked(bone, bone.facts(), task, splits, budget, {w: w for w in words})
+    asked = Asked(bone, bone.facts(), task, splits, budget, {w: w for w in words})
     ours, work = plan.Planner(bone, known, 1e9, labels), asked.work()
     for word in words:
         told = ours.trial(word, work, budget)
@@ -218,21 +221,33 @@ def test_more_time_buys_more():
     assert spent == sorted(spent) and spent[-1] == cost(most)
 
 
-def test_too_little_time_says_the_least_and_what_to_leave_out(monkeypatch):
+def slow_study(monkeypatch, free=math.inf, **more):
+    """Three methods of which each step takes seconds, on a machine with so much memory."""
     bone = tiny.shared("t5")
     splits = dict.fromkeys(("train", "dev", "test"), tiny.examples("seq2seq"))
     words = {"a": "zero_shot", "b": "full", "c": "lora(rank=4)"}
-    asked = plan.Asked(bone, bone.facts(), tiny.task("seq2seq"), splits, tiny.budget(steps=None), words)
     nothing = {"virtual": 0, "prefix": 0, "trained": 1, "train": [], "bytes": [], "infer": [], "decode": []}
     figures = [figure(s) for s in SMALL]
     known = {"train": figures, "infer": figures, "decode": figures[:3], "load": 0.1, "floor": 0, "start": 0.0}
-    slow = plan.Planner(bone, known | {"methods": dict.fromkeys(words.values(), nothing)}, 1e9, 0)
+    slow = plan.Planner(bone, known | {"methods": dict.fromkeys(words.values(), nothing)}, 1e9, 0, free)
     slow.train.seconds_F[0] = 100.0
-    monkeypatch.setattr(minutes, "planner", lambda asked: slow)
+    monkeypatch.setattr(plan, "planner", lambda asked, fresh: slow)
+    return Asked(bone, bone.facts(), tiny.task("seq2seq"), splits, tiny.budget(steps=None), words, **more)
+
+
+def test_too_little_time_says_the_least_and_what_to_leave_out(monkeypatch):
+    asked = slow_study(monkeypatch)
     with pytest.raises(UserError, match=r"0\.5 minutes are too few for these 3 methods on 10 test rows") as told:
         minutes.fit_into(asked, 0.5)
     assert "leave out" in told.value.do and "zero_shot" not in told.value.do
     assert float(told.value.possible.split()[0]) > 0.5
+
+
+def test_no_more_trials_beside_each_other_are_counted_on_than_fit(monkeypatch):
+    one, three = (minutes.fit_into(slow_study(monkeypatch, cores=c), 1e6)[1] for c in (Cores(1), Cores(3, 1)))
+    assert three < one
+    no_room = slow_study(monkeypatch, free=1, fixed=("batch_tokens", "recompute"), cores=Cores(3, 1))
+    assert minutes.fit_into(no_room, 1e6)[1] == one
 
 
 # -- the machine and the cache ---------------------------------------------------------------------------
@@ -291,7 +306,7 @@ def small_machine(monkeypatch, free, **asked):
     bone = tiny.shared("t5")
     splits = dict.fromkeys(("train", "dev", "test"), tiny.examples("seq2seq"))
     words = {"a": "zero_shot", "b": "lora(rank=4)", "c": "full"}
-    wanted = plan.Asked(bone, bone.facts(), tiny.task("seq2seq"), splits, tiny.budget(**asked), words)
+    wanted = Asked(bone, bone.facts(), tiny.task("seq2seq"), splits, tiny.budget(**asked), words)
     nothing = {"virtual": 0, "prefix": 0, "trained": 1, "train": [], "bytes": [], "infer": [], "decode": []}
     figures = [figure(s) for s in SMALL]
     known = {"train": figures, "infer": figures, "decode": figures[:3], "load": 0.1, "floor": 0, "start": 0.0}
