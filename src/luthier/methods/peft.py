@@ -149,12 +149,11 @@ class Peft(Method):
             raise SpellingError(
                 f"peft has no method {self.method!r}.", ", ".join(sorted(known)), closest(self.method.upper(), known)
             )
-        settings = dict(self.settings)
-        settings.setdefault(
-            "target_modules", sorted({s.path.rsplit(".", 1)[-1] for s in backbone.sites(default_targets(backbone))})
-        )
-        if backbone.model.config.model_type == "gpt2" and hasattr(known[self.method.upper()], "fan_in_fan_out"):
-            settings.setdefault("fan_in_fan_out", True)  # its projections are stored transposed
+        settings, sites = dict(self.settings), backbone.sites(default_targets(backbone))
+        settings.setdefault("target_modules", sorted({site.path.rsplit(".", 1)[-1] for site in sites}))
+        stored = {type(backbone.model.get_submodule(site.path)).__name__ for site in sites}
+        if "Conv1D" in stored and hasattr(known[self.method.upper()], "fan_in_fan_out"):
+            settings.setdefault("fan_in_fan_out", True)  # GPT-2's projections are transposed, unless they are quantised
         try:
             return known[self.method.upper()](task_type=TASK_TYPES[backbone.kind], **settings)
         except (TypeError, ValueError) as fault:
