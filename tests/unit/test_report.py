@@ -280,6 +280,12 @@ def test_hostile_text_is_shown_and_inert(built: tuple[str, str]) -> None:
     assert not re.search(r"^# not a heading", markdown, re.MULTILINE)
 
 
+def test_brackets_are_marked_only_where_they_would_be_a_link() -> None:
+    assert pages.plain("12.0 [9.8, 14.5]: clearly above") == "12.0 [9.8, 14.5]: clearly above"
+    assert pages.plain("[a](b) [c][d]") == "[a\\](b) [c\\][d]"
+    assert pages.plain("[note]: http://x") == "\\[note]: http://x"
+
+
 def test_every_trial_verdict_and_reason_appears(built: tuple[str, str]) -> None:
     page, markdown = Page(built[1]).text, built[0]
     facts = results()

@@ -78,9 +78,9 @@ def plain(value: Any) -> str:
 def _unmarked(line: str) -> str:
     line = re.sub(r"&(?=\w+;|#)", "&amp;", line.strip())
     line = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
-    line = re.sub(r"([\\`*|~$]|(?<!\w)_|_(?!\w)|\](?=[(\[:]))", r"\\\1", line)
-    # what would open a block at the start: quote, list, rule, heading
-    line = re.sub(r"^(>|[-+=#](?=[-+=#]*(?:\s|$)))", r"\\\1", line)
+    line = re.sub(r"([\\`*|~$]|(?<!\w)_|_(?!\w)|\](?=[(\[]))", r"\\\1", line)
+    # what would open a block at the start: quote, link's address, list, rule, heading
+    line = re.sub(r"^(>|\[(?=.*\]:)|[-+=#](?=[-+=#]*(?:\s|$)))", r"\\\1", line)
     return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)
 
 
