@@ -49,7 +49,7 @@ class Training:
             raise Refused(
                 "There is nothing to train in this delta.", "a method with trained parameters", "use predict for it"
             )
-        self.optimizer = _optimizer(self.weights, budget, rate)
+        self.optimizer = _optimizer(delta, budget, rate)
 
     def steps(self) -> Iterator[Step]:
         """Train from where it stands to the end, one `Step` after each update.
@@ -208,9 +208,10 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _optimizer(weights: Mapping[str, nn.Parameter], budget: Budget, rate: float) -> torch.optim.Optimizer:
-    head = [p for name, p in weights.items() if name.startswith("head.")]
-    rest = [p for name, p in weights.items() if not name.startswith("head.")]
+def _optimizer(delta: Delta, budget: Budget, rate: float) -> torch.optim.Optimizer:
+    head = [] if delta.head is None else list(delta.head.parameters())
+    known = set(map(id, head))
+    rest = [p for p in delta.trained().values() if id(p) not in known]
     found = [{"params": rest, "peak": rate}, {"params": head, "peak": min(rate, HEAD_RATE)}]
     groups = [group for group in found if group["params"]]
     if budget.optimizer == "adafactor":
