@@ -104,7 +104,7 @@ class Layout:
             raise Refused(
                 f"{self.virtual + self.offset} learned tokens and {longest - self.virtual} of a row take {needed}.",
                 f"{self.limit} on this backbone",
-                f"lower max_input_tokens by {needed - self.limit}, or the method's tokens",
+                f"lower --max-input-tokens by {needed - self.limit}, or the method's tokens",
             )
 
     def row(self, ids: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ than another.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ from .tasks.template import SLOT, columns_of
 
 LABEL = -1
 """`answer` of a row whose answer is a class: the class number stands in `classes`."""
+
+LEFT_FREE = 8
+"""What methods learn in front of a row may take this part (one eighth) of a backbone's positions from it."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def plan(
         raise DataError(
             f"The prompt alone needs {fixed} tokens, so nothing of a long row would be left.",
             f"fewer than {limit}",
-            "shorten --prompt or raise max_input_tokens",
+            "shorten --prompt or raise --max-input-tokens",
         )
     inputs = [np.array(ids if len(ids) <= limit else [*ids[: limit - len(tail)], *tail], np.int32) for ids in encoded]
     answers, cut = _answers(backbone, [_answer(task, e.references[0]) for e in examples], budget.max_answer_tokens)
@@ -140,15 +144,25 @@ def input_limit(backbone: Backbone, budget: Budget, texts: int = 1) -> int:
         raise DataError(
             f"{backbone.name} has {limit} positions, and answers may take {budget.max_answer_tokens} of them.",
             f"answers of at most {limit - 8} tokens",
-            "lower max_answer_tokens",
+            "lower --max-answer-tokens",
         )
     return min(wanted, room)
 
 
 def window_limit(backbone: Backbone, budget: Budget) -> int:
-    """Tokens of a window of plain text; an eighth of the positions stays free for what methods learn in front."""
+    """Tokens of a window of plain text, with room for what methods learn in front."""
     limit = backbone.position_limit()
-    return budget.max_input_tokens if limit is None else min(budget.max_input_tokens, limit - limit // 8)
+    return budget.max_input_tokens if limit is None else min(budget.max_input_tokens, limit - limit // LEFT_FREE)
+
+
+def with_room(backbone: Backbone, budget: Budget, learned: int) -> Budget:
+    """The same budget, its inputs short enough for `learned` tokens in front of them where positions are numbered."""
+    if learned == 0 or backbone.position_limit() is None:
+        return budget
+    endless = dataclasses.replace(budget, max_input_tokens=backbone.position_limit())
+    return dataclasses.replace(
+        budget, max_input_tokens=min(budget.max_input_tokens, input_limit(backbone, endless) - learned)
+    )
 
 
 def word_of(task: Any, label: str) -> str:

@@ -14,14 +14,15 @@ from . import cores, files, inspection, tasks
 from . import data as sources
 from .backbone import Backbone
 from .baselines import pilot
+from .batches import Layout
 from .cores import Cores
 from .data.check import leaked
-from .encode import plan
+from .encode import LEFT_FREE, plan, with_room
 from .errors import UserError
 from .methods import METHODS, Method
 from .minutes import Choice, fit_into
 from .plan import foresee
-from .records import Example, dumps, to_json
+from .records import Budget, Example, dumps, to_json
 from .score import chosen
 from .spell import parse_list
 from .trial import Trial, fresh_delta
@@ -108,6 +109,8 @@ class Input:
     """All of train."""
     table: Any
     notes: Sequence[str]
+    learned: int = 0
+    """Most tokens that a method puts in front of every row; each method's rows are cut so that they have room."""
 
 
 def prepare(study: Wanted, resume: bool) -> Prepared:
@@ -132,11 +135,22 @@ def read(study: Wanted) -> Input:
     splits, task, table = read_data(study)
     chosen(task.metrics)  # a metric whose library is missing is refused before anything is trained
     sketch = Backbone.sketch(study.backbone_name, study.precision)
-    for method in methods:
-        fresh_delta(sketch, method, task, seed=0)
+    learned = max((in_front(sketch, method, task) for method in methods), default=0)
     whole = Backbone(study.backbone_name, study.precision) if isinstance(study.backbone, str) else study.backbone
     plan(whole, task, splits["train"][:1], study.budget)  # a prompt that leaves no room for its row is refused here
-    return Input(methods, sketch, whole, task, splits, table, [*notes, *table.notes])
+    return Input(methods, sketch, whole, task, splits, table, [*notes, *table.notes], learned)
+
+
+def in_front(sketch: Backbone, method: Method, task: Any) -> int:
+    """Learned tokens that stand in front of every row; 0 where they would take too much of it: such a method is
+    refused once a row proves too long.
+
+    Raises:
+        Refused: the method cannot work on this backbone.
+    """
+    layout = Layout.of(sketch, fresh_delta(sketch, method, task, seed=0))
+    tokens = layout.virtual + layout.offset
+    return tokens if tokens * LEFT_FREE <= (layout.limit or 0) else 0
 
 
 def check_sizes(study: Wanted, found: Input) -> None:
@@ -174,9 +188,14 @@ def on_fewer(study: Wanted, found: Input, rows: int) -> Wanted:
 
 def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> Prepared:
     """The study on so many of the training rows: of two numbers, the smaller's rows are among the larger's."""
-    budget = study.budget if study.search else dataclasses.replace(study.budget, search=0.0)
     task, whole = found.task, found.backbone
-    notes = [*found.notes, *fewer_than({"train": rows, "test": study.test_rows}, found.splits)]
+    budget = with_room(whole, study.budget, found.learned)
+    budget = budget if study.search else dataclasses.replace(budget, search=0.0)
+    notes = [
+        *found.notes,
+        *shortened(study.budget, budget),
+        *fewer_than({"train": rows, "test": study.test_rows}, found.splits),
+    ]
     methods = [m for m in found.methods if isinstance(study.methods, str) or m in study.methods]
     splits = {**found.splits, "train": draw(list(found.splits["train"]), rows, keep_labels=task.kind == "label")}
     asked = Asked(
@@ -234,6 +253,13 @@ def fewer_than(asked: Mapping[str, int | None], splits: Mapping[str, Sequence[Ex
         for split, rows in asked.items()
         if rows is not None and rows > len(splits[split])
     ]
+
+
+def shortened(wanted: Budget, given: Budget) -> list[str]:
+    """What to say where inputs had to make room."""
+    if given.max_input_tokens == wanted.max_input_tokens:
+        return []
+    return [f"inputs have at most {given.max_input_tokens} tokens, because what methods learn in front needs the room"]
 
 
 def runs(study: Wanted, methods: Sequence[Method]) -> list[tuple[Method, int]]:

@@ -67,7 +67,7 @@ def row(backbone: Backbone, task: Any, example: Example, frame: tuple[str, int, 
             raise DataError(
                 f"The prompt alone needs more than {limit - 1} tokens, so nothing of a long row would be left.",
                 f"fewer than {limit}",
-                "shorten --prompt, show fewer examples or raise max_input_tokens",
+                "shorten --prompt, show fewer examples or raise --max-input-tokens",
             )
         shorter = min(ends[kept - 1], len(text) - 1)
         example = dataclasses.replace(example, fields={**example.fields, name: text[:shorter]})

@@ -37,6 +37,9 @@ class Training:
     Args:
         rate: peak learning rate.
         seed: of batches and dropout; the delta's own start was drawn by the caller.
+
+    Raises:
+        Refused: nothing to train, or a row is too long for the backbone's positions.
     """
 
     def __init__(self, backbone: Backbone, delta: Delta, made: Plan, budget: Budget, rate: float, seed: int) -> None:
@@ -44,6 +47,8 @@ class Training:
         self.rate, self.seed, self.step = rate, seed, 0
         self.total = total_steps(len(made), budget)
         self.layout = Layout.of(backbone, delta)
+        tokens_N = made.lengths.sum(1) if backbone.kind == "causal" else made.lengths[:, 0]
+        self.layout.check_room(int(tokens_N.max(initial=0)) + self.layout.virtual)
         self.weights = delta.trained()
         if not self.weights:
             raise Refused(

@@ -13,6 +13,9 @@ from .memory import OPEN
 from .methods import Method
 from .records import Budget
 
+NUMBERS = ("epochs", "steps", "batch_size", "batch_tokens", "dev_rows", "max_input_tokens", "max_answer_tokens")
+"""Numbers of the budget that have a word on the command line."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -60,7 +63,7 @@ class Wanted:
         for field, value in ({f: getattr(self, f) for f in ("task", "prompt", "answer")} | rows).items():
             if value is not None:
                 words += [f"--{field.replace('_', '-')}", str(value)]
-        for field in ("epochs", "steps", "batch_size", "batch_tokens", "dev_rows"):
+        for field in NUMBERS:
             if getattr(self.budget, field) != getattr(Budget(), field) or field in self.fixed:
                 value = getattr(self.budget, field)
                 words += [f"--{field.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]

@@ -113,7 +113,7 @@ def test_trap_2_learned_tokens_count_against_the_limit(family, word):
         return collate(Plan((row[:length],), (answers,), np.zeros(1, np.int32)), [0], Layout.of(bone, made))
 
     if counted:
-        with pytest.raises(Refused, match="lower max_input_tokens by"):
+        with pytest.raises(Refused, match="lower --max-input-tokens by"):
             batch(full)
     room = full - (20 if counted else 0) - (len(answers) if bone.kind == "causal" else 0)
     tokens = Plan((row[:room],), (answers,), np.zeros(1, np.int32))

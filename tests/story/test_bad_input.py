@@ -204,6 +204,21 @@ def test_a_full_disk(say, data: Path, monkeypatch: pytest.MonkeyPatch):
     assert not (data / "x" / "results.json").exists()
 
 
+def test_rows_as_long_as_the_positions_make_room_for_learned_tokens(tmp_path: Path):
+    rows = [{"text": f"{n} days were {w} " * 200, "label": w} for n in range(8) for w in ("good", "bad")]
+    (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    budget = Budget(steps=1, batch_size=2, search=0.0)
+    for methods, most in (("lora, prompt(tokens=20)", 492), ("lora, prompt(tokens=100)", 512)):
+        study = Study("seedling-bert", str(tmp_path / "long.jsonl"), methods, budget, out=tmp_path / f"{most}")
+        prepared = prepare(study, resume=False)
+        assert {trial.budget.max_input_tokens for trial in prepared.trials} == {most}
+        assert any("needs the room" in note for note in prepared.facts["data"]["notes"]) == (most < 512)
+    study = Study("seedling-bert", str(tmp_path / "long.jsonl"), "prompt(tokens=20)", budget, out=tmp_path / "run")
+    write(prepared := prepare(study, resume=False))
+    Run(tmp_path / "run" / prepared.trials[0].id, tell=lambda event: None).whole()
+    assert finish(tmp_path / "run")["trials"][0]["status"] == "done"
+
+
 def test_a_disk_that_fills_while_training(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     study = Study(
         BACKBONE, str(data / "ok.jsonl"), "lora", Budget(steps=2, max_answer_tokens=4, search=0.0), out=tmp_path / "s"

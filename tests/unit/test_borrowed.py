@@ -19,6 +19,7 @@ def test_a_pasted_recipe_becomes_a_study():
         "lora_alpha": 16,
         "target_modules": ["query", "value"],
         "num_train_epochs": 3,
+        "cutoff_len": 256,
         "evaluation_strategy": "epoch",
         "load_best_model_at_end": True,
     }
@@ -29,6 +30,7 @@ def test_a_pasted_recipe_becomes_a_study():
         "task": "classify",
         "methods": ["lora(rank=8, alpha=16, targets='q,v')"],
         "epochs": 3,
+        "max_input_tokens": 256,
     }
     assert len(told) == len(pasted)
     assert {word for word in pasted if any(s.startswith(f"{word} ") for s in told)} == set(pasted)

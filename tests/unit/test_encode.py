@@ -91,6 +91,19 @@ def test_answers_that_fill_all_positions_are_refused():
     assert encode.input_limit(tiny.shared("t5"), tiny.budget(max_input_tokens=500)) == 500
 
 
+def test_inputs_leave_room_for_what_is_learned_in_front():
+    """All methods of a study read the same tokens, so the most that one of them needs is taken from all."""
+    numbered, endless = tiny.shared("bert"), tiny.shared("t5")
+    limit = numbered.position_limit()
+    long = tiny.budget(max_input_tokens=500)
+    assert encode.with_room(numbered, long, 5).max_input_tokens == limit - 5
+    assert encode.with_room(numbered, long, 0) is long and encode.with_room(endless, long, 5) is long
+    causal = tiny.budget(max_input_tokens=500, max_answer_tokens=16)
+    assert encode.with_room(tiny.shared("gpt2"), causal, 5).max_input_tokens == 96 - 16 - 5
+    short = tiny.budget(max_input_tokens=8)
+    assert encode.with_room(numbered, short, 5) == short
+
+
 def test_demonstrations_stand_before_the_question_and_fit():
     bone = tiny.shared("gpt2")
     shots = [Example("s", "s", {"text": "x"}, ("y",))]

@@ -25,6 +25,12 @@ SAME = {
     "max_train_samples": "train_rows",
     "max_eval_samples": "dev_rows",
     "max_predict_samples": "test_rows",
+    **dict.fromkeys(
+        ("max_seq_length", "max_seq_len", "max_length", "cutoff_len", "sequence_len", "max_source_length"),
+        "max_input_tokens",
+    ),
+    "max_target_length": "max_answer_tokens",
+    "generation_max_length": "max_answer_tokens",
     "output_dir": "out",
     "finetuning_type": "methods",
     "peft_type": "methods",

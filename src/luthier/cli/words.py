@@ -46,6 +46,8 @@ def _wanted(sub: argparse.ArgumentParser) -> None:
         default=None,
         help="compute layers again for the gradient: less memory, slower (default: where it does not fit otherwise)",
     )
+    sub.add_argument("--max-input-tokens", type=int, help="longer inputs are cut, and counted (default 512)")
+    sub.add_argument("--max-answer-tokens", type=int, help="of training answers and generated ones (default 128)")
     sub.add_argument("--seeds", type=int, default=1, help="seeds per method")
     sub.add_argument(
         "--train-rows",
@@ -125,8 +127,9 @@ def study_of(options: argparse.Namespace) -> Any:
     from ..memory import OPEN
     from ..records import Budget
     from ..study import Study
+    from ..wanted import NUMBERS
 
-    asked = ("epochs", "steps", "batch_size", "batch_tokens", "recompute", "dev_rows", "equal", "seconds", "race")
+    asked = (*NUMBERS, "recompute", "equal", "seconds", "race")
     chosen = {name: value for name in asked if (value := getattr(options, name)) is not None}
     return Study(
         options.backbone,
@@ -211,9 +214,8 @@ def _option(path: Path, word: Any, value: Any, options: argparse.Namespace) -> s
 
 KINDS: dict[str, type] = {
     **dict.fromkeys(("epochs", "minutes", "seconds"), float),
-    **dict.fromkeys(
-        ("steps", "batch_size", "batch_tokens", "seeds", "jobs", "train_rows", "test_rows", "dev_rows"), int
-    ),
+    **dict.fromkeys(("steps", "batch_size", "batch_tokens", "max_input_tokens", "max_answer_tokens"), int),
+    **dict.fromkeys(("seeds", "jobs", "train_rows", "test_rows", "dev_rows"), int),
     **dict.fromkeys(("search", "forecast", "race", "recompute"), bool),
 }
 """What a word of a study.yaml holds, where it is not text."""
