@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from . import humane
 from .metrics import direction, of_labels
 from .metrics.words import CJK, tokens
 from .records import Prediction
@@ -90,12 +91,13 @@ def _development(dev: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             f"over-fitted after epoch {lowest['epoch']:g}: the development loss rose from {lowest['loss']:.3g} to "
             f"{known[-1]['loss']:.3g}"
         )
-    sign = direction(known[-1].get("metric", ""))
+    metric = known[-1].get("metric", "")
+    sign = direction(metric)
     before, last = known[-2]["mean"], known[-1]["mean"]
     if sign * last == max(sign * d["mean"] for d in known) and sign * (last - before) > STILL_RISING * abs(last):
         yield (
-            f"still improving when the budget ended: {last - before:+.2g} on {known[-1]['metric']} in the last epoch, "
-            "so a larger budget may change its rank"
+            f"still improving when the budget ended: {humane.signed(metric, last - before)} on {metric} in the last "
+            "epoch, so a larger budget may change its rank"
         )
 
 

@@ -100,12 +100,10 @@ def pilot(splits: Splits, task: Any, comparisons: int = 1) -> dict[str, Any] | N
     else:
         lines = [line for line in (_lead(dev, dev, task.prompt, task.best_by), _drawn(dev, task.prompt)) if line]
         pilot_en, pilot_zh = " against ".join(x.name for x in lines), "与".join(x.name_zh for x in lines)
-    if len(lines) < 2:
-        return None
+    if len(lines) < 2 or [p.prediction for p in lines[0].predictions] == [p.prediction for p in lines[1].predictions]:
+        return None  # two that say the same tell nothing of the spread
     groups = len({e.group for e in splits["test"]})
     found = smallest_detectable(lines[0].predictions, lines[1].predictions, task.best_by, groups, comparisons)
-    if not found:  # both lines say the same on every development row, which tells nothing of the spread
-        return None
     unit = ("rows", "行") if groups == len(splits["test"]) else ("groups of rows", "组")
     return {
         "metric": task.best_by,

@@ -96,6 +96,10 @@ FORMS = {
     "free: the same rows in every step, and more time for it{masks}": (
         "训练时{ways}，因为需要 {needed} 内存，而空闲 {free}，其中应留出十分之一：每步用的数据不变，用时更长{masks}"
     ),
+    "inputs have at most {limit} tokens, because what methods learn in front needs the room": (
+        "输入最多 {limit} 个词元，因为各方法在前面学习的部分需要占用位置"
+    ),
+    "{rows} {split} rows were asked for, there are {there}": "要求 {split} 有 {rows} 行，实际只有 {there} 行",
     "the machine is busy ({crowd} processes a core): it will take longer": (
         "机器正忙（每个核心 {crowd} 个进程）：用时会更长"
     ),

@@ -237,7 +237,7 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
         "metrics": list(task.metrics),
         "primary": task.best_by,
         "leaks": {"test": list(leaked(splits))},
-        "pilot": pilot(splits, task, max(1, len(methods) - 1)),
+        "pilot": pilot(splits, task, max(1, len(methods) * (len(methods) - 1) // 2)),
     }
     if study.minutes is not None:
         facts["minutes"] = fitted

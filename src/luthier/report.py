@@ -13,6 +13,7 @@ from typing import Any
 
 from . import files, humane, pages
 from .caveats import Caveat, gathered
+from .caveats_zh import in_chinese
 from .errors import Damaged, UserError
 from .metrics import lower_is_better
 from .pages import beside, by_task, figures, headline, lengths, reasons, spent, summary
@@ -178,6 +179,7 @@ def _details(results: Results, entries: list[Entry]) -> dict[str, Any]:
     return {
         "caveats": gathered(results.get("trials") or ()),
         "ending": summary.ending,
+        "in_chinese": in_chinese,
         "lines": lines,
         "rivals": [{"key": summary.verdict_key(v), "words": v["sentence"]} for v in rivals],
         "clean": [m for m in summary.metrics(results) if any(m in _clean(e) for e in entries)],

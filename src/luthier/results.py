@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from .caveats import gathered
 from .errors import Damaged
 from .metrics import direction
 from .records import Example, Prediction, from_json, to_json
-from .score import ALWAYS, figures, method_verdicts, resolution, scores
+from .score import ALWAYS, Runs, figures, method_verdicts, resolution, scores
 from .tasks import parse_task
 
 UNFINISHED = "not begun, or stopped before its end; the same command with --resume goes on"
@@ -119,17 +120,28 @@ def _clean_metrics(study: Mapping[str, Any], predictions: Sequence[Prediction]) 
 
 def _compared(study: Mapping[str, Any], trials: Trials, said: Said) -> dict[str, Any]:
     """The verdicts: on methods where there are several seeds, else on trained models."""
-    metrics, primary, margin = study["metrics"], study["primary"], study["margin"]
+    primary = study["primary"]
     if len(study["seeds"]) > 1:
-        wanted = method_pairs(trials, primary)
-        found = method_verdicts(runs(trials, said), metrics, pairs=wanted, margin=margin)
+        wanted, known = method_pairs(trials, primary), runs(trials, said)
     else:
-        alone = {t["id"]: {_seed(t): said[t["id"]]} for t in trials if t["id"] in said}
-        found = method_verdicts(alone, metrics, pairs=pairs(trials, primary), margin=margin)
+        wanted = pairs(trials, primary)
+        known = {t["id"]: {_seed(t): said[t["id"]]} for t in trials if t["id"] in said}
+    found = method_verdicts(known, study["metrics"], pairs=_with_others(wanted, known), margin=study["margin"])
+    found = [v for v in found if (v.a, v.b) in wanted]
     return {
         "verdicts": [_with_costs(v, trials) if v["metric"] == primary else v for v in to_json(found)],
         "detectable": resolution([v for v in found if v.metric == primary], next(iter(said.values()))),
     }
+
+
+def _with_others(wanted: Sequence[tuple[str, str]], known: Runs) -> list[tuple[str, str]]:
+    """The pairs, and all others of the same runs: the best was chosen by these very scores, so that p must be corrected
+    for every pair that might have been the one to be told."""
+
+    def comparable(a: str, b: str) -> bool:
+        return ALWAYS in known[a] or ALWAYS in known[b] or not known[a].keys().isdisjoint(known[b])
+
+    return [*wanted, *(p for p in combinations(known, 2) if not {p, p[::-1]} & {*wanted} and comparable(*p))]
 
 
 def _one_each(trials: Trials, said: Said) -> list[Mapping[str, Any]]:
@@ -158,10 +170,13 @@ def _references(
     table = baselines.table(lines, study["metrics"])
     best = best_trial(trials, study["primary"])["method"]
     rivals = {x.name: {ALWAYS: x.predictions} for x in lines if x.kind != "human"}
-    known = {best: runs(trials, said)[best]} | rivals
-    found = method_verdicts(known, [study["primary"]], pairs=[(best, name) for name in rivals], margin=study["margin"])
-    against = {v["b"]: v for v in to_json(found)}
-    return [line | {"against": against[line["name"]]} if line["name"] in against else line for line in table]
+    known = runs(trials, said) | rivals
+    every = [(method, name) for method in known if method not in rivals for name in rivals]  # see `_with_others`
+    found = method_verdicts(known, [study["primary"]], pairs=every, margin=study["margin"])
+    against = {v["b"]: v for v in to_json(found) if v["a"] == best}
+    clean = {x.name: {"metrics_clean": _clean_metrics(study, x.predictions)} for x in lines if x.kind != "human"}
+    more = {line["name"]: {"against": against[line["name"]]} for line in table if line["name"] in against}
+    return [line | clean.get(line["name"], {}) | more.get(line["name"], {}) for line in table]
 
 
 def runs(trials: Trials, said: Said) -> dict[str, dict[int | None, Sequence[Prediction]]]:

@@ -151,6 +151,9 @@ def method_verdicts(
     Howe 1974), and `p` the level at which it reaches zero, corrected (Holm) for the number of pairs within the metric.
     A pair with one seed in common is compared as two trained models (see `verdicts`), and its sentence says so.
 
+    Pairs that are chosen after seeing the scores, such as those with the best method, are to be picked from the
+    result instead: p must be corrected for all that might have been chosen.
+
     Raises:
         UserError: runs on different rows, a pair that names no method or shares no seed, or what `scores` refuses.
     """
@@ -246,11 +249,15 @@ class _Measured:
         return statistics.over_seeds(rows, self.difference, self.spread, level)
 
     def sd(self, groups: int) -> float:
-        """Of the groups' differences, in the metric's unit."""
-        return float(self.drawn.std()) * groups**0.5
+        """Of the groups' differences, in the metric's unit. Where hardly any differ it shows less than there may be: up
+        to 3 of the groups would at 95 % have been seen to differ by a unit (`statistics.equivalent`)."""
+        seen = float(self.drawn.std()) * groups**0.5
+        return seen if self.differing >= statistics.FEW_DIFFER else max(seen, self.unit * (3 / groups) ** 0.5)
 
     def p(self) -> float:
-        return statistics.seeds_p(self.difference, float(self.drawn.std()), self.spread)
+        """Over seeds. Few groups that differ cannot say more than the rarest of their exchanges."""
+        by_spread = statistics.seeds_p(self.difference, float(self.drawn.std()), self.spread)
+        return max(by_spread, statistics.rarest(self.differing))
 
 
 def _measured(
@@ -298,7 +305,8 @@ class _Pair:
             word = "tie"
         floor = m.spread.floor(level, POWER)
         by_rows = statistics.smallest_detectable(m.sd(groups), groups, level, POWER)
-        told = (m.difference / m.unit, m.sd(groups) / m.unit, margin, level, floor / m.unit)
+        sd = m.sd(groups) if m.differing else 0.0
+        told = (m.difference / m.unit, sd / m.unit, margin, level, floor / m.unit)
         more_rows = statistics.groups_needed(*told) - groups
         finding = sentences.Finding(
             self.metric,

@@ -225,7 +225,7 @@ def edges(rates: Sequence[float], told: Sequence[Probe], chosen: float) -> tuple
     """What a reader must know about the rate that was chosen."""
     found = []
     for end, word in ((min(rates), "lowest"), (max(rates), "highest")):
-        if chosen == end:
+        if chosen == end and len(rates) > 1:
             found.append(
                 f"the chosen learning rate {chosen:.2g} is the {word} that was searched, a better one may lie beyond"
             )

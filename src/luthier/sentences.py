@@ -75,7 +75,7 @@ class Finding:
             + f" That is less than the margin of {width['en']} that counts." * inside,
             "zh": f"在 {self.metric} 上，{self.a} {'优于' if word == 'better' else '不如'} {self.b}："
             + f"相差 {self._by['zh']}。"
-            + f"这一差异小于 {width['zh']}的界限。" * inside,
+            + f"这一差异小于 {width['zh']}的容限。" * inside,
         }
 
     def _tie(self) -> Said:
@@ -84,7 +84,7 @@ class Finding:
         return {
             "en": f"{self.a} and {self.b} tie on {self.metric}: {self._by['en']}, "
             f"at the 5 % level no more than {width} either way.",
-            "zh": f"在 {self.metric} 上，{self.a} 与 {self.b} 打平：相差 {self._by['zh']}，"
+            "zh": f"在 {self.metric} 上，{self.a} 与 {self.b} 相当：相差 {self._by['zh']}，"
             f"在 5% 水平上不超过 {width_zh}。",
         }
 

@@ -80,7 +80,7 @@ def results(found: Mapping[str, Any], pages: Sequence[Path]) -> None:
     console = Console()
     head, *lines = _measured(table(found))
     primary = found["study"].get("primary")
-    drawn = Table(*head)
+    drawn = Table(*map(escape, head))
     for line in lines:
         # Only the primary metric keeps its interval here; the report has them all.
         drawn.add_row(*(escape(c if h == primary else c.split(" [")[0]) for h, c in zip(head, line)))
@@ -99,7 +99,7 @@ def suite(found: Mapping[str, Any], folder: Path) -> None:
     """The table of a suite and what must be known about it."""
     console = Console()
     head, *lines = by_set.table(found)
-    drawn = Table(*head)
+    drawn = Table(*map(escape, head))
     for line in lines:
         drawn.add_row(*map(escape, line))
     (console if console.is_terminal else Console(width=WIDE)).print(drawn)
@@ -167,7 +167,7 @@ def rows(found: Sequence[Mapping[str, Any]], as_json: bool, whole: Any = None) -
     if not found:
         print("nothing here yet", file=sys.stderr)
         return DONE
-    drawn = Table(*found[0])
+    drawn = Table(*map(escape, found[0]))
     for record in found:
         drawn.add_row(*(escape(str(value)) for value in record.values()))
     Console().print(drawn)

@@ -111,6 +111,11 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected
 
 
+def rarest(differing: int) -> float:
+    """The smallest two-sided p that exchanging two trials in so many differing groups can have; of none, 1."""
+    return min(1.0, 2.0 ** (1 - differing))
+
+
 def equivalent(low: float, high: float, margin: float, differing: int, groups: int) -> bool:
     """Whether the 90 % interval [low, high] of a difference shows that it is below the margin, at the 5 % level.
 
@@ -159,7 +164,7 @@ def groups_needed(difference: float, sd: float, margin: float, alpha: float = 0.
     apart, room = (math.sqrt(max(0.0, d * abs(d) - floor**2)) for d in (abs(difference), margin - abs(difference)))
     to_differ = _square((_z(1 - alpha / 2) + _z(0.8)) * sd, apart)
     to_tie = max(_square((_z(0.95) + _z(0.9)) * sd, room), _divided(3, margin))
-    return min(to_differ if sd else math.inf, to_tie)
+    return min(to_differ, to_tie)
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,21 @@ def test_wild_seeds_leave_it_open_however_many_rows() -> None:
     assert found.detectable > 0.1
 
 
+def test_the_same_answers_are_no_difference_however_steady_the_seeds() -> None:
+    """Two methods that say one label to every row, and a line that says it too."""
+    alike = {0: 0.5, 1: 0.5, 2: 0.5}
+    found = method_verdicts({"a": runs(alike), "b": runs(alike), "line": runs({None: 0.5})}, ["accuracy"])
+    assert {(v.p, v.verdict, v.difference) for v in found} == {(1.0, "tie", 0.0)}
+    assert all(v.detectable > 0.01 for v in found), "what was never seen to differ is not known to a point"
+
+
+def test_a_few_rows_say_no_more_over_seeds_than_an_exact_test() -> None:
+    all_right, all_wrong = ({seed: share for seed in range(3)} for share in (1.0, 0.0))
+    found = method_verdicts({"a": runs(all_right, rows=4), "b": runs(all_wrong, rows=4)}, ["accuracy"])[0]
+    assert found.p == pytest.approx(statistics.mcnemar(4, 0)) and found.verdict == "cannot tell"
+    assert 0 < found.detectable < 2 and "more rows could settle it" in found.sentence["en"]
+
+
 def test_what_trains_nothing_is_the_same_beside_every_seed() -> None:
     tuned = {0: 0.8, 1: 0.82, 2: 0.81}
     found = method_verdicts({"lora": runs(tuned), "zero_shot": runs({ALWAYS: 0.5})}, ["accuracy"])[0]

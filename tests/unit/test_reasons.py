@@ -180,7 +180,7 @@ def test_one_seed_compares_trained_models_with_their_costs(tmp_path: Path) -> No
     page = Page(report.build(tmp_path)[1].read_text(encoding="utf-8"))
     assert not page.faults and not page.open
     for words in (
-        "Why it wins",
+        "What the scores are made of",
         "human against human",
         "人与人之间",
         "needs no model",

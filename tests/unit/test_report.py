@@ -361,6 +361,35 @@ def test_the_lighter_of_two_that_tie_is_recommended() -> None:
     assert "ships 14 MB instead of 990 MB" in recommended and "took 17 % of its training time" in recommended
 
 
+def test_a_lead_that_lies_within_the_margin_is_none() -> None:
+    facts = results()
+    for v in facts["verdicts"][:1]:
+        v |= {"verdict": "better", "low": 0.002, "high": 0.006, "margin": 0.01}
+    said = report.verdict_lines(facts)
+    assert "As good within the margin of 1.0: lora(rank=32)." in said
+    assert any(s.startswith("Recommended: lora(rank=32).") for s in said)
+
+
+def test_nothing_is_recommended_below_a_line_that_needs_no_model() -> None:
+    facts = results()
+    line = {"name": "first words", "name_zh": "开头", "kind": "lead", "metrics": {"rouge1": {"mean": 0.5}}}
+    facts["references"] = [line | {"against": verdict("full", "first words", -0.08, "worse")}]
+    (said,) = [s for s in report.verdict_lines(facts) if "recommend" in s.lower()]
+    assert said.startswith("Nothing to recommend yet: first words needs no model")
+    assert any("目前没有可推荐的方法：开头" in s for s in report.verdict_lines(facts, "zh"))
+
+
+def test_many_leaked_rows_and_missing_seeds_are_named_at_the_top() -> None:
+    facts = results()
+    facts["study"]["leaks"] = {"test": [str(i) for i in range(9)]}
+    facts["trials"] += [{**t, "id": t["id"] + "-s1", "seed": 1} for t in facts["trials"][1:3]]
+    said = report.verdict_lines(facts)
+    assert any("9 of the 40 test rows also stand in the training rows" in s for s in said)
+    assert any("ran with 2 seeds" in s and "Fewer finished of prompt(tokens=50)" in s for s in said)
+    facts["study"]["leaks"] = {"test": ["1"]}
+    assert not any("also stand in" in s for s in report.verdict_lines(facts))
+
+
 def test_what_the_rows_cannot_tell_is_no_reason_to_leave_out_the_tuning() -> None:
     facts = results()
     facts["verdicts"][1]["verdict"] = "cannot tell"

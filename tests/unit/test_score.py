@@ -94,7 +94,7 @@ def test_the_same_outputs_tie_where_there_are_enough(metric: str) -> None:
     many, few = flips(0.8, 1000), flips(0.8, 60)
     tie, open_ = verdicts({"a": many, "b": many}, [metric])[0], verdicts({"a": few, "b": few}, [metric])[0]
     assert (tie.verdict, tie.p, tie.difference) == ("tie", 1.0, 0.0)
-    assert "a and b tie on" in tie.sentence["en"] and "打平" in tie.sentence["zh"]
+    assert "a and b tie on" in tie.sentence["en"] and "相当" in tie.sentence["zh"]
     assert open_.verdict == "cannot tell", "60 rows without a difference do not show that it is below one point"
     assert "About 240 more rows" in open_.sentence["en"]
 

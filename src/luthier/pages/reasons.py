@@ -69,8 +69,8 @@ def _lengths(results: Results, known: Sequence[Entry], why: Mapping[str, Any]) -
         said.append((word, {"cut": cut, "parts": "; ".join(parts), "metric": metric}))
     unit = UNITS[why["unit"]]
     bought, kept = [], []
-    for pair in why.get("pairs") or ():
-        if abs(pair["difference"]) > NOTABLE and pair["b"] in named:
+    for pair in why.get("pairs") or ():  # of several seeds one is explained, in which the best need not lead
+        if direction(metric) * pair["difference"] > NOTABLE and pair["b"] in named:
             left = pair["cut_difference"] / pair["difference"]
             (bought if left < HALF else kept).append((named[pair["b"]].name, pair))
     best = known[0].name

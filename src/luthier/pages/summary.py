@@ -75,7 +75,6 @@ def entries(results: Results) -> list[Entry]:
         name = f"{method} · seed {t.get('seed')}" if seeds[method] > 1 else method
         status = str(t.get("status", "done"))
         reason = str(t.get("error") or "").removeprefix(f"{status}: ")  # the status stands beside it
-        reason = reason or ("" if status == "done" else say("no_reason"))
         facts = t if status == "done" else {k: v or None for k, v in t.items()}  # an unmeasured zero is no zero
         found.append(
             Entry(
