@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def check_numbers(study: Wanted) -> None:
         ("jobs", study.jobs, 1),
         ("minutes", study.minutes, 0.1),
     ):
-        if value is not None and value < least:
+        if value is not None and not least <= value < math.inf:
             raise UserError(f"{name} is {value}.", f"{least} or more", f"set it to at least {least}")
     for name, least in (
         ("epochs", 0),
@@ -96,7 +97,7 @@ def check_numbers(study: Wanted) -> None:
         ("max_input_tokens", 7),
         ("max_answer_tokens", 1),
     ):
-        if getattr(study.budget, name) <= least:
+        if not least < getattr(study.budget, name) < math.inf:
             raise UserError(f"{name} is {getattr(study.budget, name)}.", f"more than {least}", "raise it")
     for name in set(study.fixed) - set(OPEN):
         raise UserError(f"fixed names {name!r}.", ", ".join(OPEN), "the rest of a budget is never changed")

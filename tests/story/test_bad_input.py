@@ -204,6 +204,29 @@ def test_a_full_disk(say, data: Path, monkeypatch: pytest.MonkeyPatch):
     assert not (data / "x" / "results.json").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("zero_shot", "--epochs", "nan"),
+        ("zero_shot", "--epochs", "inf"),
+        ("zero_shot", "--minutes", "nan"),
+        ("lora(dropout=2.0)",),
+        ("lora(dropout=nan)",),
+    ],
+)
+def test_numbers_that_are_none_are_refused(say, words: tuple[str, ...]):
+    assert_refused(say("compare", BACKBONE, "ok.jsonl", *words, "--out", "x"), [words[-1].split("=")[-1].rstrip(")")])
+
+
+def test_a_study_in_another_encoding_is_refused(say, data: Path):
+    (data / "study.yaml").write_bytes("backbone: 模型\ndata: 数据\n".encode("gbk"))
+    assert_refused(say("compare", "study.yaml"), ["study.yaml cannot be read"])
+
+
+def test_a_project_where_a_file_is(say, data: Path):
+    assert_refused(say("init", "ok.jsonl"), ["ok.jsonl is a file"])
+
+
 def test_rows_as_long_as_the_positions_make_room_for_learned_tokens(tmp_path: Path):
     rows = [{"text": f"{n} days were {w} " * 200, "label": w} for n in range(8) for w in ("good", "bad")]
     (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -27,6 +27,7 @@ from luthier.tasks import (
 )
 from luthier.tasks.forms import ACCEPTED, FORMS, bare
 from luthier.tasks.spans import MARKED
+from luthier.tasks.template import columns_of
 
 
 def rows_of(*columns: str, n: int = 20) -> list[dict]:
@@ -140,7 +141,7 @@ def test_a_typed_task_beats_the_columns():
 def test_own_prompt_and_answer():
     rows = [{"en": f"word {i}", "zh": f"字{i}", "note": {"a": 1}} for i in range(20)]
     task, _ = infer(rows, prompt='{{"en": "{en}"}}\nzh: ', answer="zh")
-    assert task.prompt_text(first(task, rows)) == '{"en": "word 0"}\nzh: ' and isinstance(task, Answer)
+    assert task.prompt_text(first(task, rows)) == '{"en": "word 0"}\nzh: ' and task.word == "translate"
     assert parse_task(repr(task)) == task
     task, _ = infer(labelled("text"), prompt="{text} It was")
     assert isinstance(task, Classify) and task.answer == "label" and task.segments == ("text",)
@@ -244,13 +245,7 @@ def test_an_example_of_a_chat_can_be_made_from_turns():
 
 def test_chats_that_cannot_be_learned_are_refused_with_their_row():
     good = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
-    for turns in (
-        [],
-        [{"role": "user", "content": "Hi"}],
-        [{"role": "assistant", "content": "Hi"}],
-        ["Hi"],
-        [{"role": "user"}],
-    ):
+    for turns in (["Hi"], [{"role": "user"}], [{"role": "user", "content": [{"type": "image_url"}]}]):
         with pytest.raises(DataError, match="row 2"):
             infer([good, {"messages": turns}])
 
@@ -326,10 +321,88 @@ def test_rows_without_input_or_answer_are_counted():
     assert "dev: 2 rows without an input were left out" in examples(blank, rows, "dev")[1]
 
 
+def test_chats_without_an_answer_are_left_out_and_counted():
+    good = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
+    call = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}]
+    rows = [good, {"messages": []}, {"messages": good["messages"][:1]}, {"messages": good["messages"][1:]}]
+    task, _ = infer([*rows, {"messages": call}])
+    found, notes = examples(task, [*rows, {"messages": call}], "train")
+    assert [e.references for e in found] == [("Hello.",)]
+    assert any(note.startswith("train: 4 rows without an") or "without an answer" in note for note in notes)
+    with pytest.raises(DataError, match="no usable row"):
+        examples(task, rows[1:], "train")
+
+
+def test_what_stands_beside_a_chat_as_system_is_its_first_turn():
+    row = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}], "system": "Be brief."}
+    parts = {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+            {"role": "assistant", "content": "Yo"},
+        ]
+    }
+    task, notes = infer([row] * 3)
+    assert task.messages(examples(task, [row], "t")[0][0])[0] == {"role": "system", "content": "Be brief."}
+    assert not any("neither prompt nor answer" in note for note in notes)
+    task, _ = infer([parts])
+    assert task.messages(examples(task, [parts], "t")[0][0]) == [{"role": "user", "content": "Hi"}]
+
+
+def test_instructions_are_chats_of_one_question():
+    rows = [{"instruction": f"Say {i}.", "input": "", "output": str(i)} for i in range(60)]
+    task, _ = infer(rows, task="chat")
+    made = examples(task, rows, "train")[0][0]
+    assert task.word == "chat" and task.messages(made) == [{"role": "user", "content": "Say 0."}]
+    assert task.prompt_text(made) == "User: Say 0.\nAssistant: "
+
+
+@pytest.mark.parametrize(
+    ("columns", "answer", "word", "prompt"),
+    [
+        (("instruction", "context", "response"), "", "answer", ("instruction", "context")),
+        (("question", "sentence", "label"), "", "classify", ("question", "sentence")),
+        (("document", "question", "answer"), "", "answer", ("document", "question")),
+        (("document", "question", "answer"), "answer", "answer", ("document", "question")),
+        (("text", "label"), "label", "classify", ("text",)),
+        (("text", "keywords"), "keywords", "keywords", ("text",)),
+        (("text", "summary"), "summary", "summarise", ("text",)),
+    ],
+)
+def test_every_column_that_is_needed_stands_in_the_prompt(columns, answer, word, prompt):
+    rows = [{name: f"{name} {i % 2 if name == 'label' else i}" for name in columns} for i in range(60)]
+    task, _ = infer(rows, answer=answer)
+    assert task.word == word and columns_of(task.prompt) == prompt
+
+
+def test_choices_are_never_left_out():
+    listed = [{"question": f"Which {i}?", "choices": ["a", "b"], "answer": i % 2} for i in range(60)]
+    lettered = [{"question": f"Which {i}?", **dict(zip("ABCD", "wxyz")), "answer": "ABCD"[i % 4]} for i in range(60)]
+    for rows in (listed, lettered):
+        with pytest.raises(DataError, match="no default prompt shows them"):
+            infer(rows)
+    task, _ = infer(listed, prompt="{question}\n{choices}\nAnswer: ", answer="answer")
+    assert task.prompt_text(examples(task, listed, "train")[0][0]) == "Which 0?\na\nb\nAnswer: "
+
+
+def test_scores_are_no_labels_and_whole_floats_are_numbers():
+    scores = [{"sentence1": f"a {i}", "sentence2": "b", "label": i % 26 / 5} for i in range(260)]
+    task, _ = infer(scores)
+    with pytest.raises(DataError, match="are scores"):
+        with_labels(task, examples(task, scores, "train")[0], {})
+    whole = [{"text": f"a {i}", "label": float(i % 2) if i % 3 else i % 2} for i in range(60)]
+    task, _ = infer(whole)
+    assert with_labels(task, examples(task, whole, "train")[0], {}).labels == ("0", "1")
+
+
+def test_a_typed_new_line_is_one():
+    task, notes = infer(rows_of("text", "label"), prompt=r"Text: {text}\nLabel: ", answer="label")
+    assert task.prompt == "Text: {text}\nLabel: " and any("new line" in note for note in notes)
+
+
 def test_columns_that_are_no_text_are_refused_with_their_row():
     task, _ = infer(rows_of("text", "summary"))
     with pytest.raises(DataError, match="dev row 2: column 'text' is a list"):
-        examples(task, [{"text": "a", "summary": "s"}, {"text": ["a"], "summary": "s"}], "dev")
+        examples(task, [{"text": "a", "summary": "s"}, {"text": [["a"]], "summary": "s"}], "dev")
     with pytest.raises(DataError, match="dev row 1: the answer"):
         examples(task, [{"text": "a", "summary": {"x": 1}}], "dev")
 

@@ -102,6 +102,8 @@ def _show_check(facts: dict[str, Any]) -> None:
     print(f"{facts['source']}: {', '.join(facts['input'])} -> {facts['answer'] or 'no answer column'}")
     for note in facts["notes"]:
         print(f"  note: {note}")
+    for split, held in (facts["labels"] or {}).items():
+        print(f"  {split}: {', '.join(f'{label} {count:,}' for label, count in held.items())}")
     lengths = [(split, what, own) for split, held in facts["lengths"].items() for what, own in held.items()]
     show.rows([{"split": split, "tokens of": what, **own} for split, what, own in lengths], False)
     found = facts["findings"]

@@ -56,6 +56,8 @@ def _init(options: argparse.Namespace) -> int:
     from .. import files
 
     folder = Path(options.folder)
+    if folder.is_file():
+        raise UserError(f"{folder} is a file.", "a new or an empty folder", "name one")
     if (folder / "study.yaml").exists():
         raise UserError(
             f"{folder / 'study.yaml'} is already there.",

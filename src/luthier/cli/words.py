@@ -165,9 +165,9 @@ def _words_from(options: argparse.Namespace) -> None:
     path = Path(options.backbone)
     try:
         words = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as fault:
+    except (OSError, UnicodeError, yaml.YAMLError) as fault:
         raise UserError(
-            f"{path} cannot be read: {fault}", "a YAML file with backbone, data, methods …", "check the file"
+            f"{path} cannot be read: {fault}", "a YAML file in UTF-8 with backbone, data, methods …", "check the file"
         ) from fault
     words, told = translated(words) if isinstance(words, dict) else ({}, [])
     for sentence in told:

@@ -14,7 +14,7 @@ from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..spell import spelled
 from .lora import LoRA, LowRank
-from .method import Method, at_least, rate_in_range
+from .method import Method, at_least, dropout_in_range, rate_in_range
 
 
 class Decomposed(Actor):
@@ -82,7 +82,7 @@ class DoRA(Method):
 
     def __post_init__(self) -> None:
         at_least(self, 1, "rank")
-        at_least(self, 0, "dropout")
+        dropout_in_range(self)
         rate_in_range(self)
 
     def _lora(self) -> LoRA:

@@ -16,7 +16,7 @@ from ..delta import Actor, Delta, Site
 from ..ops.dropout import Dropout
 from ..spell import spelled
 from .adapter import TASK_TYPES, target_modules, targets_of, unsupported
-from .method import Method, at_least, rate_in_range
+from .method import Method, at_least, dropout_in_range, rate_in_range
 
 
 class LowRank(Actor):
@@ -82,7 +82,7 @@ class LoRA(Method):
 
     def __post_init__(self) -> None:
         at_least(self, 1, "rank")
-        at_least(self, 0, "dropout")
+        dropout_in_range(self)
         rate_in_range(self)
 
     @property

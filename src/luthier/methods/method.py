@@ -99,6 +99,13 @@ def at_least(method: Method, least: float, *names: str) -> None:
             )
 
 
+def dropout_in_range(method: Method) -> None:
+    """Refuse a dropout that keeps nothing, or is no share."""
+    dropout = method.dropout
+    if not 0 <= dropout < 1:
+        raise SpellingError(f"{method.word}: dropout={dropout} is no share.", "0 to below 1", "0.05 is usual")
+
+
 def rate_in_range(method: Method) -> None:
     """Refuse a learning rate that cannot train."""
     rate = method.learning_rate

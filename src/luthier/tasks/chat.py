@@ -25,6 +25,7 @@ class Chat(Written):
         turn is an example of its own behind the recorded turns before it, and only its tokens enter the loss; the
         turns of one conversation are one group.
     Limits: many other turns would be as good; read the answers side by side before believing a figure.
+    Rows without turns, such as instructions with an input and an output, are chats of one question and its answer.
     Defaults: the tokenizer's chat template where there is one, in training, evaluation and serving; else `User: …`
         lines. 128 new tokens. `system` is a system turn before every conversation, in front of its own one.
     """
@@ -37,7 +38,8 @@ class Chat(Written):
 
     def messages(self, example: Example) -> list[dict[str, str]]:
         """The turns before the answer, as chat templates want them: `[{"role": …, "content": …}]`."""
-        said = json.loads(example.fields[MESSAGES])
+        held = example.fields.get(MESSAGES)
+        said = json.loads(held) if held else [{"role": "user", "content": fill(self.prompt, example.fields)}]
         if not self.system:
             return said
         own = [said.pop(0)["content"]] if said[0]["role"] == "system" else []
@@ -45,6 +47,8 @@ class Chat(Written):
 
     def prompt_text(self, example: Example) -> str:
         said = [(turn["role"], turn["content"]) for turn in self.messages(example)]
+        if not example.fields.get(MESSAGES):
+            return f"{shown(said)}\nAssistant: "
         return fill(self.prompt, {**example.fields, TURNS: shown(said)})
 
     def preceded(self, text: str) -> Chat:

@@ -27,7 +27,9 @@ class Form:
 
 FORMS = (
     Form((TURNS,), (REPLY,), "chat"),
-    Form(("system?", "instruction", "input?"), ("output", *(a for a in ANSWERS if a != "output")), "answer"),
+    Form(
+        ("system?", "instruction", "input?", "context?"), ("output", *(a for a in ANSWERS if a != "output")), "answer"
+    ),
     Form(("dialogue",), ("summary",), "summarise"),
     Form(("document",), ("summary",), "summarise"),
     Form(("article",), ("highlights", "summary"), "summarise"),
@@ -38,12 +40,14 @@ FORMS = (
     Form(("premise", "hypothesis"), ("label",), "classify"),
     Form(("sentence1", "sentence2"), ("label",), "classify"),
     Form(("question", "passage"), ("label",), "classify"),
+    Form(("question", "sentence"), ("label",), "classify"),
+    Form(("question1", "question2"), ("label",), "classify"),
     Form(("text_a", "text_b"), ("label",), "classify"),
     Form(("text",), ("label",), "classify"),
     Form(("review",), ("label",), "classify"),
     Form(("text_a",), ("label",), "classify"),
     Form(("sentence",), ("label",), "classify"),
-    Form(("context?", "passage?", "question"), ("answers", *ANSWERS), "answer"),
+    Form(("context?", "passage?", "document?", "article?", "text?", "question"), ("answers", *ANSWERS), "answer"),
     Form(("prompt",), ("completion", *(a for a in ANSWERS if a != "completion")), "answer"),
     Form(("text",), ("keywords",), "keywords"),
     Form(("abstract",), ("keywords",), "keywords"),
@@ -61,10 +65,11 @@ MOST_LABELS = 50
 
 ACCEPTED = (
     "dialogue|document|article|text -> summary|highlights; "
-    "premise, hypothesis | sentence1, sentence2 | question, passage | text_a, text_b | text|review|text_a|sentence -> "
-    "label; premise, choice1, choice2, question | text, span1_text, span2_text | sentence1, sentence2, word -> label; "
-    "text|abstract -> keywords; en, zh | classical, modern | two parts of translation (either way); "
-    "context?, passage?, question -> answers|answer; system?, instruction, input? -> output; "
+    "premise, hypothesis | sentence1, sentence2 | question, passage|sentence | question1, question2 | text_a, text_b "
+    "| text|review|text_a|sentence -> label; premise, choice1, choice2, question | text, span1_text, span2_text | "
+    "sentence1, sentence2, word -> label; text|abstract -> keywords; en, zh | classical, modern | two parts of "
+    "translation (either way); context?|passage?|document?|article?|text?, question -> answers|answer; "
+    "system?, instruction, input?, context? -> output; "
     "query|prompt|input|question|problem -> response|answer|output|target|completion; messages; conversations"
 )
 """`FORMS` as an error message says them."""
@@ -152,12 +157,12 @@ def bare(column: str) -> str:
 def find(columns: Sequence[str], answer: str) -> tuple[Form, str] | None:
     """The first form that the columns fill, with the columns' own spelling, and its answer column.
 
-    With `answer` given, any form will do whose inputs are there; its task counts only where the answer is one of
-    the form's own.
+    With `answer` given, any form will do whose inputs are there, those first that have such an answer; its task counts
+    only where the answer is one of the form's own.
     """
     own = {language_of(c): c for c in columns if c.startswith(TRANSLATION)}
     own |= {column.strip().lower(): column for column in columns} | {column: column for column in columns}
-    for form in FORMS:
+    for form in sorted(FORMS, key=lambda form: language_of(answer) not in form.answers):
         found = answer or next((own[name] for name in form.answers if name in own), None)
         needed = [name for name in form.columns if not name.endswith("?")]
         if found is None or any(name not in own or own[name] == found for name in needed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -72,6 +73,11 @@ def examples(
     if isinstance(task, Instruct) and need_answers:
         done, told = mixed(task, done, split)
         notes += told
+    several = sum(len(example.references) > 1 for example in done)
+    if several and not isinstance(task, Summarise):
+        notes.append(
+            f"{split}: {several:,} row{'s have' if several > 1 else ' has'} several answers, each of them right"
+        )
     groups = len({example.group for example in done})
     if groups < len(done):
         notes.append(f"{split}: {len(done):,} rows in {groups:,} groups that share an id or an input")
@@ -112,6 +118,12 @@ def with_labels(task: Classify, train: Sequence[Example], others: Mapping[str, S
             f"Every training row has the label {labels[0]!r}." if labels else "There are no training rows.",
             "two labels or more",
             "check the answer column",
+        )
+    if not task.labels and any(order[0] % 1 for label in labels if math.isfinite((order := _order(label))[0])):
+        raise DataError(
+            f"The labels {', '.join(labels[:5])} … are scores, and classify treats labels as names.",
+            "names or whole numbers",
+            "put them into a few classes, or --task answer to have the numbers written",
         )
     if len(labels) > max(MOST_LABELS, len(train) / 2):
         raise DataError(
@@ -186,11 +198,11 @@ def _fields(task: Task, row: Row, place: str) -> dict[str, str]:
     more = (task.document,) if isinstance(task, Read) and task.document else more
     more = (task.by,) if isinstance(task, Instruct) else more
     for name in dict.fromkeys((*columns_of(task.prompt), *more)):
-        text = _scalar(row.get(name))
+        text = _text(row.get(name))
         if text is None:
             raise DataError(
                 f"{place}: column {name!r} is a {type(row[name]).__name__}, not text.",
-                "text or a number",
+                "text, a number or a list of texts",
                 "flatten it, or choose another column",
             )
         fields[name] = text
@@ -206,6 +218,8 @@ def _references(task: Task, value: Any, place: str) -> tuple[str, ...]:
     if isinstance(value, dict) and "text" in value:
         value = value["text"]
     texts = [_scalar(item) for item in (value if isinstance(value, list) else [value])]
+    if task.kind == "label" and isinstance(value, float) and value.is_integer():
+        texts = [str(int(value))]  # a table with an empty cell somewhere turns 0 and 1 into 0.0 and 1.0
     if None in texts:
         raise DataError(
             f"{place}: the answer {str(value)[:60]!r} is no text.",
@@ -218,9 +232,17 @@ def _references(task: Task, value: Any, place: str) -> tuple[str, ...]:
     references = tuple(said if isinstance(task, Summarise) else dict.fromkeys(said))
     if task.kind == "label" and len(references) > 1:
         raise DataError(
-            f"{place} has the labels {', '.join(references)}.", "one label per row", "use --task answer, or keep one"
+            f"{place} has the labels {', '.join(references)}.",
+            "one label per row",
+            "keep one, or join them into one text and use --task keywords, which scores sets",
         )
     return references
+
+
+def _text(value: Any) -> str | None:
+    """As `_scalar`; a list of texts, such as the choices of a question, is one text a line."""
+    lines = [_scalar(item) for item in value] if isinstance(value, list) else [_scalar(value)]
+    return None if None in lines else "\n".join(line for line in lines if line is not None)
 
 
 def _scalar(value: Any) -> str | None:

@@ -16,13 +16,16 @@ from .read import TEXTS, Read
 from .spans import MARKED, SPANS, with_spans
 from .task import Task
 from .template import columns_of
-from .turns import CHAT_COLUMNS, flatten, is_chat
+from .turns import CHAT_COLUMNS, MESSAGES, SYSTEM, flatten, is_chat
 
 SAMPLE = 200
 """Rows looked at for the language and for optional columns that are empty throughout."""
 
 REPEATS = 5
 """Answers are labels where there are at most `MOST_LABELS` different ones, each seen 5 times on average."""
+
+CHOICES = ("a", "b", "c", "d")
+"""Columns of a question with four answers to choose from."""
 
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
@@ -39,13 +42,16 @@ def settle(
     if not rows:
         raise DataError("There are no rows to tell the task from.", "at least one row", "check the data")
     notes: list[str] = []
+    if "\\n" in prompt and "\n" not in prompt:  # a shell hands on what was typed
+        prompt = prompt.replace("\\n", "\n")
+        notes.append("\\n in the prompt is a new line")
     prompt = prompt or (given.prompt if given else "")
     answer = answer or (given.answer if given else "")
     read: set[str] = set()
     if any(is_chat(row) for row in rows[:SAMPLE]):
         rows = [flatten(row, f"row {number}") for number, row in enumerate(rows, 1)]
         notes.append("chats: an assistant turn is the answer, the turns before it the prompt")
-        read = {*CHAT_COLUMNS, "prompt", "completion"}
+        read = {*CHAT_COLUMNS, "prompt", "completion", SYSTEM, MESSAGES}
     elif any(MARKED in with_spans(row) for row in rows[:SAMPLE]):
         rows = [with_spans(row) for row in rows]
         notes.append(f"{MARKED} is the text with asterisks around its second span")
@@ -58,11 +64,13 @@ def settle(
     if prompt:
         inputs = _placeholders(prompt, columns)
         answer = answer or _only_answer(inputs, columns)
-        word = _word_of(answer)
+        known = find([*inputs, answer], answer)
+        word = (known and known[0].word) or _word_of(answer)
     else:
         form, answer = find(columns, answer) or _no_form(columns)
         inputs = [c for c in form.columns if not c.endswith("?") or _used(bare(c), rows)]
         word = form.word
+        _show_choices(columns, [*map(bare, inputs), answer])
     if answer in map(bare, inputs):
         raise DataError(f"The prompt shows the answer {answer!r}.", "other columns in the prompt", "take it out")
     task = given or words[word or ("classify" if _few(rows, answer) else "answer")]()
@@ -80,6 +88,20 @@ def settle(
     if idle := [c for c in columns if c not in {*map(bare, inputs), answer, *read}]:
         notes.append(f"columns that are neither prompt nor answer: {', '.join(idle)}")
     return made, tuple(notes)
+
+
+def _show_choices(columns: Sequence[str], used: Sequence[str]) -> None:
+    """Refuse a default prompt that would leave out what may be answered."""
+    own = {column.strip().lower(): column for column in columns if column not in used}
+    found = [own[name] for name in ("choices", "options") if name in own]
+    found = found or [own[name] for name in CHOICES if name in own and {*CHOICES} <= {*own}]
+    if found:
+        shown = " ".join(f"{{{name}}}" for name in (used[0], *found))
+        raise DataError(
+            f"The columns {', '.join(found)} say what may be answered, and no default prompt shows them.",
+            ", ".join(columns),
+            f"write the question: --prompt '{shown} Answer: ' --answer {used[-1]}",
+        )
 
 
 def _of_tasks(task: Instruct, columns: list[str]) -> Instruct:

@@ -18,6 +18,9 @@ CHAT_COLUMNS = ("messages", "conversations", "conversation")
 TURNS, REPLY, MESSAGES = "turns", "reply", "messages_before"
 """The text columns that a chat row gets: the turns as people read them, the answer, the turns as JSON messages."""
 
+SYSTEM = "system"
+"""A column beside a chat whose text is its system turn."""
+
 ROLES = {
     "human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatgpt": "assistant",
 }  # fmt: skip
@@ -36,13 +39,14 @@ def flatten(row: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     `place` names the row in errors.
 
     Raises:
-        DataError: no assistant turn, nothing before it, or a turn of another shape.
+        DataError: a turn of another shape.
     """
     return spread(row, place)[-1]
 
 
 def spread(row: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
-    """As `flatten`, a row for every assistant turn that something precedes."""
+    """As `flatten`, a row for every assistant turn that something precedes; a chat without one gives a row without an
+    answer, to be left out and counted."""
     if (column := chat_column(row)) is not None:
         said = _turns(row[column], place)
     elif isinstance(row.get("completion"), list):
@@ -51,13 +55,19 @@ def spread(row: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
         said = [*opening, *_turns(row["completion"], place)]
     else:
         return [with_spans(row)]
-    answers = [i for i, (role, _) in enumerate(said) if role == "assistant" and i > 0]
+    if isinstance(system := row.get(SYSTEM), str) and system.strip() and said and said[0][0] != "system":
+        said.insert(0, ("system", system))
+    answers = [i for i, (role, text) in enumerate(said) if role == "assistant" and text.strip() and i > 0]
     if not answers:
-        what = "begins with its only assistant turn" if said and said[0][0] == "assistant" else "has no assistant turn"
-        raise DataError(
-            f"{place}: the chat {what}.", "user turns and an assistant turn after them", "remove or complete the row"
-        )
+        return [{**row, TURNS: shown(said), REPLY: "", MESSAGES: as_messages(said)}]
     return [{**row, TURNS: shown(said[:i]), REPLY: said[i][1], MESSAGES: as_messages(said[:i])} for i in answers]
+
+
+def _words(told: Any) -> Any:
+    """The text of a turn: a call of a tool has none, and parts of text are one text."""
+    if isinstance(told, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in told):
+        return "\n".join(str(part.get("text") or "") for part in told)
+    return "" if told is None else told
 
 
 def shown(said: list[tuple[str, str]]) -> str:
@@ -79,11 +89,12 @@ def _turns(turns: Any, place: str) -> list[tuple[str, str]]:
     for turn in turns if isinstance(turns, list) else [turns]:
         if isinstance(turn, dict) and {"human", "assistant"} & turn.keys():
             pairs = [(role, turn[role]) for role in ("human", "assistant") if turn.get(role)]
-        elif isinstance(turn, dict):
+        elif isinstance(turn, dict) and {"content", "value"} & turn.keys():
             pairs = [(turn.get("role", turn.get("from")), turn.get("content", turn.get("value")))]
         else:
             pairs = [(None, turn)]
-        for role, text in pairs:
+        for role, told in pairs:
+            text = _words(told)
             if not isinstance(role, str) or not isinstance(text, str):
                 raise DataError(
                     f"{place}: the turn {str(turn)[:60]!r} has no role and text.",
