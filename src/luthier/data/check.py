@@ -16,7 +16,7 @@ from typing import Any
 from ..records import Example
 from .finding import KINDS, Finding
 from .lengths import Ruler
-from .quality import blemished, empties, labels_amiss, languages, too_long
+from .quality import blemished, empties, labels_amiss, labels_misspelt, languages, too_long
 from .rows import Columns, every_row
 from .table import Row, count
 from .twins import Twins
@@ -60,6 +60,7 @@ def check(
     found += [*blemished(held), *languages(held)]
     if columns.labels:
         found += [*twins.contradictions(), *labels_amiss(held, labels)]
+        found += labels_misspelt(labels)
     if ruler is not None:
         found += too_long(held, ruler, prompt_of, lengths)
     notes = []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from ..errors import DataError
+from .labels import labels_of
 from .table import SPLITS, Row, Table, count
 
 SHARE = 0.1
@@ -30,7 +32,8 @@ def complete(table: Table, keys_of: Keys = whole_row) -> Table:
     """A table with train, dev and test; what had to be cut is said in its notes.
 
     Rows that share a `group`, an `id` or one of `keys_of(row)` (the input text; see `tasks.input_keys`) stay on
-    one side. The cut depends on the rows and on seed 0, not on their order. Given splits are never mixed:
+    one side. What train alone can teach stays there: one row of every label at least (`labels_of`). The cut depends on
+    the rows and on seed 0, not on their order. Given splits are never mixed:
 
     - no train: it is cut from dev, which keeps a tenth; test alone is refused, for it must stay unseen
     - no test: a tenth of train, or half of dev where dev is the larger
@@ -46,13 +49,16 @@ def complete(table: Table, keys_of: Keys = whole_row) -> Table:
     rows = table.splits[source]
     groups = grouped(rows, keys_of)
     if len(rows) < FEWEST or len(groups) <= len(wanted):
-        held = f"{count(len(rows), 'row')} in {count(len(groups), 'group')}"
+        held = f"{table.source}: {source} has {count(len(rows), 'row')} in {count(len(groups), 'group')}"
+        by = " and ".join(map(repr, _joining(rows, keys_of) if len(rows) >= FEWEST else ()))
         raise DataError(
-            f"{table.source}: {source} has {held}, too few to cut {' and '.join(wanted)} from it.",
-            f"{FEWEST} rows in {len(wanted) + 1} groups of different inputs",
-            "add rows, or add files called train, dev and test",
+            f"{held}{f' of equal {by}' if by else ''}, too few to cut {' and '.join(wanted)} from it.",
+            f"{FEWEST} rows in {len(wanted) + 1} groups of different {by or 'inputs'}",
+            f"{f'rename {by} where it does not say what belongs together' if by else 'add rows'}, "
+            "or add files called train, dev and test",
         )
-    sides = _cut(groups, {split: max(1, round(share * len(rows))) for split, share in wanted.items()}, rest)
+    sizes_wanted = {split: max(1, round(share * len(rows))) for split, share in wanted.items()}
+    sides = _cut(groups, sizes_wanted, rest, labels_of(rows, groups.values()))
     made = {split: [rows[i] for i in sorted(sides[split])] for split in sides}
     splits = {split: made.get(split, table.splits.get(split, [])) for split in SPLITS}
     sizes = ", ".join(f"{split} {len(made[split]):,}" for split in SPLITS if split in made)
@@ -77,8 +83,16 @@ def _plan(table: Table, missing: list[str]) -> tuple[str, str, dict[str, float]]
     )
 
 
-def grouped(rows: list[Row], keys_of: Keys, seed: int = 0) -> dict[str, list[int]]:
-    """Digest -> positions of the rows that must stay together (connected by any shared key)."""
+def _joining(rows: list[Row], keys_of: Keys) -> list[str]:
+    """The columns that put rows with different inputs into one group."""
+    apart = len(grouped(rows, keys_of, columns=()))
+    return [name for name in GROUP_COLUMNS if len(grouped(rows, keys_of, columns=(name,))) < apart]
+
+
+def grouped(
+    rows: list[Row], keys_of: Keys, seed: int = 0, columns: Sequence[str] = GROUP_COLUMNS
+) -> dict[str, list[int]]:
+    """Digest -> positions of the rows that must stay together (connected by any shared key, or value of `columns`)."""
     parent = list(range(len(rows)))
 
     def root(i: int) -> int:
@@ -89,7 +103,7 @@ def grouped(rows: list[Row], keys_of: Keys, seed: int = 0) -> dict[str, list[int
 
     first: dict[tuple[str, str], int] = {}
     for i, row in enumerate(rows):
-        marks = [(column, str(row[column])) for column in GROUP_COLUMNS if row.get(column) not in (None, "")]
+        marks = [(column, str(row[column])) for column in columns if row.get(column) not in (None, "")]
         for mark in [*marks, *(("input", key) for key in keys_of(row))]:
             parent[root(i)] = root(first.setdefault(mark, i))
     groups: dict[int, list[int]] = {}
@@ -104,19 +118,31 @@ def _drawn(rows: list[Row], seed: int) -> str:
     return hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()
 
 
-def _cut(groups: dict[str, list[int]], wanted: dict[str, int], rest: str) -> dict[str, list[int]]:
-    """Deal groups in drawn order: each split takes those that still fit, and the smallest where none fits."""
+def _cut(
+    groups: dict[str, list[int]], wanted: dict[str, int], rest: str, labels: Sequence[str]
+) -> dict[str, list[int]]:
+    """Deal groups in drawn order: each split takes those that still fit and leave every label to the rest, and the
+    smallest where none does."""
     left = [groups[digest] for digest in sorted(groups)]
+    shown = Counter(labels)
+
+    def last(members: list[int]) -> bool:
+        """Whether the rest would lose a label with them."""
+        return any(label and shown[label] == n for label, n in Counter(labels[i] for i in members).items())
+
     sides: dict[str, list[int]] = {}
     for position, (split, size) in enumerate(wanted.items()):
         spare = len(left) - (len(wanted) - position)  # the splits that follow get one group at least
         taken: list[list[int]] = []
         rows = 0
         for members in left:
-            if rows + len(members) <= size and len(taken) < spare:
+            if rows + len(members) <= size and len(taken) < spare and not last(members):
                 taken.append(members)
                 rows += len(members)
-        taken = taken or [min(left, key=len)]
+                shown.subtract(labels[i] for i in members)
+        if not taken:
+            taken = [min(left, key=lambda members: (last(members), len(members)))]
+            shown.subtract(labels[i] for i in taken[0])
         given = {members[0] for members in taken}
         left = [members for members in left if members[0] not in given]
         sides[split] = [i for members in taken for i in members]

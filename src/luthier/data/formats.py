@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,15 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, UserError
+from .cells import comma_separated, refuse_twins, tab_separated
 from .decode import contents, text_of
 from .mend import mended
-from .table import SPLIT_NAMES, Row, count, listed
-
-LARGEST_CELL = 2**31 - 1
-"""Of a csv cell, in characters; the most that `csv.field_size_limit` takes on every system."""
-
-NO_NUMBER = ("NaN", "nan")
-
+from .table import Row, listed, split_called
 
 Parts = dict[str, list[Any]]
 """`""` -> the rows of a file, or split name -> rows for a JSON object with one list per split."""
@@ -35,8 +28,8 @@ class Contents:
     notes: tuple[str, ...]
 
 
-def load(path: Path) -> Contents:
-    """Read one data file by its suffix.
+def load(path: Path, called: str = "") -> Contents:
+    """Read one data file by its suffix; notes and errors say `called` of it, or else its name.
 
     Raises:
         DataError: unknown suffix, unreadable, broken or without rows.
@@ -47,17 +40,18 @@ def load(path: Path) -> Contents:
         raise DataError(
             f"{path} has no known format ({suffix or 'no suffix'}).", accepted(), "convert it, or unpack the archive"
         )
+    name = called or path.name
     raw, encoding = contents(path), "binary"
     notes: list[str] = []
     if suffix in TEXT:
-        text, encoding = text_of(raw, path.name, notes)
-        found = TEXT[suffix](text, path.name, notes)
+        text, encoding = text_of(raw, name, notes)
+        found = TEXT[suffix](text, name, notes)
     else:
-        found = BINARY[suffix](raw, path.name)
-    parts = {split: mended(rows, path.name, notes) for split, rows in found.items()}
+        found = BINARY[suffix](raw, name)
+    parts = {split: mended(rows, name, notes) for split, rows in found.items()}
     for split, rows in parts.items():
         if not rows:
-            part = f"{path.name} ({split})" if split else path.name
+            part = f"{name} ({split})" if split else name
             raise DataError(f"{part} holds no rows.", "at least one row", "check how the file was made")
     return Contents(parts, encoding, tuple(notes))
 
@@ -72,6 +66,11 @@ def accepted() -> str:
 
 
 def _jsonl(text: str, name: str, notes: list[str]) -> Parts:
+    if text.lstrip("\ufeff \t\r\n").startswith("["):
+        lines = list(islice(_lines(text), 2))
+        if len(lines) == 1 or not _parses(lines[0][1]):  # else each line is a list, which is no row
+            notes.append(f"{name} was read as one JSON list")
+            return _json(text, name, notes)
     return {"": _json_lines(text, name)}
 
 
@@ -98,7 +97,7 @@ def _parts(value: dict[str, Any], name: str, notes: list[str]) -> dict[str, list
     used = (
         ["data"]
         if isinstance(value.get("data"), list)
-        else [key for key in value if key in SPLIT_NAMES and isinstance(value[key], list)]
+        else [key for key in value if split_called(key) and isinstance(value[key], list)]
     )
     if not used:
         raise DataError(
@@ -110,7 +109,7 @@ def _parts(value: dict[str, Any], name: str, notes: list[str]) -> dict[str, list
         notes.append(f"{name}: ignored beside the rows: {listed(others)}")
     parts: dict[str, list[Row]] = {}
     for key in used:
-        split = SPLIT_NAMES.get(key, "")
+        split = split_called(key)
         if split in parts:
             raise DataError(f"{name} holds two lists for {split}.", "one list per split", "drop or rename one")
         parts[split] = value[key]
@@ -118,56 +117,11 @@ def _parts(value: dict[str, Any], name: str, notes: list[str]) -> dict[str, list
 
 
 def _csv(text: str, name: str, notes: list[str]) -> Parts:
-    return {"": _cells(text, name, notes, delimiter=",")}
+    return {"": comma_separated(text, name, notes)}
 
 
 def _tsv(text: str, name: str, notes: list[str]) -> Parts:
-    """Tab-separated: quotes mean what they mean in csv unless that reading fails; many such files never quote."""
-    try:
-        return {"": _cells(text, name, notes, delimiter="\t")}
-    except DataError:
-        rows = _cells(text, name, notes, delimiter="\t", quoting=csv.QUOTE_NONE)
-        notes.append(f"{name}: quotation marks were read as text")
-        return {"": rows}
-
-
-def _cells(text: str, name: str, notes: list[str], **dialect: Any) -> list[Row]:
-    before = csv.field_size_limit(LARGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, **dialect)
-    try:
-        table = [(reader.line_num, cells) for cells in reader if cells]
-    except csv.Error as fault:
-        raise DataError(
-            f"{name} line {reader.line_num} cannot be read: {fault}.",
-            'cells such as a or "a ""quoted"" b"',
-            "close or double the quotation mark",
-        ) from fault
-    finally:
-        csv.field_size_limit(before)
-    if not table:
-        raise DataError(f"{name} holds no header.", "a header line and rows", "check how the file was made")
-    header, rows = [cell.strip() for cell in table[0][1]], table[1:]
-    for number, cells in rows:
-        if len(cells) != len(header):
-            raise DataError(
-                f"{name} line {number} has {count(len(cells), 'cell')}, the header {len(header)}.",
-                "as many cells as columns",
-                "quote cells that hold the separator",
-            )
-    kept = [i for i, column in enumerate(header) if column or any(cells[i].strip() for _, cells in rows)]
-    _refuse_twins([header[i] for i in kept], name)
-    missing = sum(cells[i] in NO_NUMBER for _, cells in rows for i in kept)
-    if missing:
-        notes.append(f"{name}: {count(missing, 'cell')} reading NaN taken as empty")
-    return [{header[i]: "" if cells[i] in NO_NUMBER else cells[i] for i in kept} for _, cells in rows]
-
-
-def _refuse_twins(columns: list[str], name: str) -> None:
-    seen: set[str] = set()
-    for column in columns:
-        if column in seen:
-            raise DataError(f"{name} has two columns called {column!r}.", "each name once", "rename one of them")
-        seen.add(column)
+    return {"": tab_separated(text, name, notes)}
 
 
 def _txt(text: str, name: str, notes: list[str]) -> Parts:
@@ -191,7 +145,7 @@ def _arrow(raw: bytes, name: str) -> Parts:
 def _columnar(read: Callable[[], Any], name: str) -> Parts:
     try:
         table = read()
-        _refuse_twins(table.column_names, name)
+        refuse_twins(table.column_names, name)
         return {"": table.to_pylist()}
     except (OSError, ValueError, TypeError, LookupError, NotImplementedError) as fault:  # what pyarrow's errors are
         reason = next(iter(str(fault).splitlines()), type(fault).__name__)[:200].rstrip(".")

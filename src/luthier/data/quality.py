@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +16,7 @@ from .blemishes import BLEMISHES
 from .finding import Finding, share, shown
 from .lengths import Ruler
 from .rows import text_of
-from .table import count
+from .table import count, listed
 
 Held = Mapping[str, Sequence[Example]]
 
@@ -36,6 +38,9 @@ SCRIPTS = (
     ("Devanagari", re.compile("[\u0900-\u097f]")),
     ("Thai", re.compile("[\u0e00-\u0e7f]")),
 )
+NO_LABEL = {"null", "none", "na", "n/a", "#n/a", "<na>", "nan", "nil", "undefined", "-", "?"}
+"""What programs and people write where there is no label, in small letters."""
+
 LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 
 
@@ -110,6 +115,36 @@ def labels_amiss(held: Held, labels: dict[str, dict[str, int]]) -> Iterator[Find
             named = ", ".join(map(repr, list(strange)[:5]))
             said = f"{split}: label {named} occurs, which train never shows, so nobody can learn it"
             yield Finding("imbalance", split, sum(strange.values()), said)
+
+
+def labels_misspelt(labels: Mapping[str, Mapping[str, int]]) -> Iterator[Finding]:
+    """Spellings that look like one label, and words that look like none; `labels` is split -> label -> rows."""
+    counted = sum((Counter(own) for own in labels.values()), Counter[str]())
+    alike: dict[str | float, list[str]] = {}
+    for label, _ in counted.most_common():
+        alike.setdefault(_meant(label), []).append(label)
+    for spellings in alike.values():
+        if len(spellings) > 1:
+            said = f"{len(spellings)} labels look like spellings of one, and are learned as different labels: "
+            said += _counted(spellings, counted)
+            yield Finding("imbalance", "all", sum(counted[label] for label in spellings[1:]), said)
+    if absent := [label for label in counted if label.casefold() in NO_LABEL]:
+        said = f"read as labels like any other, and may stand for no label: {_counted(absent, counted)}"
+        said += "; empty these cells if so"
+        yield Finding("imbalance", "all", sum(counted[label] for label in absent), said)
+
+
+def _counted(labels: Sequence[str], rows: Mapping[str, int]) -> str:
+    return listed([f"{label!r} {count(rows[label], 'row')}" for label in labels])
+
+
+def _meant(label: str) -> str | float:
+    """Equal for the spellings of one label: the value of a number, or the text without its case, width and spaces."""
+    try:
+        value = float(label)
+    except ValueError:
+        value = math.nan
+    return value if math.isfinite(value) else " ".join(unicodedata.normalize("NFKC", label).casefold().split())
 
 
 def languages(held: Held) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import difflib
 import os
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,26 @@ from ..errors import DataError, UserError
 from . import superglue
 from .chats import chats
 from .dialogues import dialogues
-from .formats import FORMATS, Contents, accepted, kind_of, load
+from .folders import (
+    Gathered,
+    data_files,
+    files_by_stem,
+    files_of_splits,
+    folders_of_data,
+    folders_of_splits,
+    gathered,
+    home,
+    others,
+    stem,
+)
+from .formats import FORMATS, accepted, load
 from .keywords import keywords
+from .labels import labels_of, with_every_label
 from .mend import mended
 from .passages import passages
 from .reviews import reviews
 from .sentences import sentences
-from .table import SPLIT_NAMES, SPLITS, Row, Table, count, listed
+from .table import SPLIT_NAMES, SPLITS, Row, Table, count, listed, split_called
 
 BUILT_IN: dict[str, Callable[[str, int], list[Row]]] = {
     "dialogues": partial(dialogues, language="en"),
@@ -47,13 +60,13 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(:[\w.-]+)?")
 def read(source: str | os.PathLike[str]) -> Table:
     """Rows of `source` by split, as they are: nothing is cut here (see `complete`).
 
-    `source` is a file (jsonl, json, csv, tsv, txt, parquet, arrow; each also .gz), a folder with files whose
-    stem is train, dev | val | validation or test, a built-in name (see `BUILT_IN`) or a hub id (`owner/name`, or
-    `owner/name:part`).
+    `source` is a file (jsonl, json, csv, tsv, txt, parquet, arrow; each also .gz), a folder with train,
+    dev | val | validation and test (each a file, its numbered parts or a folder of files; see `folders`), a built-in
+    name (see `BUILT_IN`) or a hub id (`owner/name`, or `owner/name:part`).
     `superglue:RTE`, or `FOLDER:RTE` for a folder that holds it, is a set of SuperGLUE with the splits that are reported
     (`superglue.dealt`).
-    `source#500` keeps 500 rows of the training split, drawn with seed 0. A built-in name goes before a file of that
-    name (write `./dialogues` for the file), a file before a hub id.
+    `source#500` keeps 500 rows of the training split, drawn with seed 0, some of every label (`labels`). A built-in
+    name goes before a file of that name (write `./dialogues` for the file), a file before a hub id.
 
     A single file is `train` unless its stem names another split. The parts of an object are columns with a dot,
     `translation.en` (`nested`).
@@ -130,67 +143,47 @@ def _built_in(name: str) -> Table:
 
 def _file(path: Path, typed: str) -> Table:
     held = load(path)
-    split = SPLIT_NAMES.get(_stem(path), "train")
+    own = split_called(stem(path))
+    split = own or "train"
     splits = {part or split: rows for part, rows in held.parts.items()}
     notes = [*_sizes(splits), *held.notes]
-    if _stem(path) in SPLIT_NAMES:
-        beside = [p.name for p in _data_files(path.parent) if _stem(p) in SPLIT_NAMES and p.name != path.name]
+    if own:
+        beside = [p.name for p in data_files(path.parent) if split_called(stem(p)) and p.name != path.name]
         if beside:
             notes.append(f"not used, because one file was named and not its folder: {listed(beside)}")
     return Table(splits, typed, notes=tuple(notes), encodings={path.name: held.encoding})
 
 
 def _folder(folder: Path, typed: str) -> Table:
-    files = _data_files(folder)
-    chosen: dict[str, Path] = {}
-    for file in files:
-        split = SPLIT_NAMES.get(_stem(file))
-        if split in chosen:
-            raise DataError(
-                f"{folder} holds two files for {split}: {chosen[split].name} and {file.name}.",
-                "one file per split",
-                "move one of them away",
-            )
-        if split:
-            chosen[split] = file
-    if not chosen and len(files) == 1:
-        chosen = {"train": files[0]}
-    if not chosen:
-        found = listed([file.name for file in files]) or "no data file"
-        raise DataError(
-            f"{folder} holds {found}, and nothing says which is the training split.",
-            f"files called train, dev (val, validation) or test, or just one file; {accepted()}",
-            "rename one to train, or name the file itself",
-        )
-    held = {split: _rows_only(chosen[split]) for split in SPLITS if split in chosen}
-    splits = {split: part.parts[""] for split, part in held.items()}
+    place = home(folder)
+    chosen = files_of_splits(place)
+    held = {split: gathered(chosen[split], place) for split in SPLITS if split in chosen}
+    splits = {split: part.rows for split, part in held.items()}
     notes = [*_sizes(splits), *(note for part in held.values() for note in part.notes)]
-    if ignored := _others(folder, chosen):
-        notes.append(f"other files were ignored: {listed(ignored)}")
-    return Table(splits, typed, notes=tuple(notes), encodings={chosen[s].name: held[s].encoding for s in held})
+    if place != folder:
+        notes.append(f"the rows are those of {place.name}/")
+    return Table(splits, typed, notes=(*notes, *_ignored(place, chosen)), encodings=_encodings(held))
 
 
-def _rows_only(path: Path) -> Contents:
-    held = load(path)
-    if "" not in held.parts:
-        raise DataError(
-            f"{path} holds splits of its own ({', '.join(held.parts)}) inside a folder of splits.",
-            "a list of rows",
-            "name that file alone as the data",
-        )
-    return held
+def _ignored(folder: Path, chosen: Mapping[str, list[Path]]) -> list[str]:
+    left = others(folder, (file for files in chosen.values() for file in files))
+    return [f"other files were ignored: {listed(left)}"] if left else []
+
+
+def _encodings(held: Mapping[str, Gathered]) -> dict[str, str]:
+    return {name: encoding for part in held.values() for name, encoding in part.encodings.items()}
 
 
 def sets(source: str) -> dict[str, str]:
     """Name -> source of every set in a folder that has no data file of its own, or of SuperGLUE's by that word; empty
-    where `source` is one set.
+    where `source` is one set, as a folder is whose folders are called as splits are.
 
     A folder called `superglue` goes before the word.
     """
     folder = Path(source).expanduser()
     if source in BUILT_IN or not folder.is_dir():
         return {name: f"{source}:{name}" for name in superglue.NAMES} if source == superglue.NAME else {}
-    inside = [] if _data_files(folder) else sorted(p for p in folder.iterdir() if p.is_dir() and _data_files(p))
+    inside = [] if data_files(folder) or folders_of_splits(folder) else folders_of_data(folder)
     found = {superglue.set_name(p.name) or p.name: p for p in inside} if len(inside) > 1 else {}
     order = sorted(found, key=str.casefold)
     return {name: f"{source}:{name}" if superglue.set_name(name) else str(found[name]) for name in order}
@@ -202,41 +195,19 @@ def _superglue(typed: str, place: str, name: str) -> Table:
         local = f"a folder with {name}/train.jsonl and {name}/val.jsonl and write FOLDER:{name}"
         whole = _hub(f"{superglue.HUB}:{name.lower()}", typed, local)
         stems = superglue.chosen(name, whole.splits)
-        splits, notes = superglue.dealt(name, {s: whole.splits[stem] for s, stem in stems.items()}, stems)
+        splits, notes = superglue.dealt(name, {s: whole.splits[word] for s, word in stems.items()}, stems)
         return Table(splits, typed, notes=(*whole.notes, *notes))
     folder = Path(place).expanduser()
     own = next((p for p in folder.iterdir() if p.is_dir() and superglue.set_name(p.name) == name), None)
     if own is None:
         raise _missing(typed, folder / name)
-    files = {_stem(file): file for file in _data_files(own)}
+    files = {stem(parts[0]): parts for parts in files_by_stem(own)}
     stems = superglue.chosen(name, files)
-    held = {split: _rows_only(files[stem]) for split, stem in stems.items()}
-    splits, notes = superglue.dealt(name, {split: part.parts[""] for split, part in held.items()}, stems)
-    notes = (*(note for part in held.values() for note in part.notes), *notes)
-    if ignored := _others(own, {split: files[stem] for split, stem in stems.items()}):
-        notes = (*notes, f"other files were ignored: {listed(ignored)}")
-    return Table(splits, typed, notes=notes, encodings={files[stems[s]].name: held[s].encoding for s in held})
-
-
-def _data_files(folder: Path) -> list[Path]:
-    try:
-        return sorted(
-            p for p in folder.iterdir() if kind_of(p) in FORMATS and not p.name.startswith(".") and not p.is_dir()
-        )
-    except OSError as fault:
-        raise DataError(
-            f"{folder} cannot be listed: {fault.strerror}.", "a readable folder", "check its rights"
-        ) from fault
-
-
-def _others(folder: Path, chosen: dict[str, Path]) -> list[str]:
-    used = set(chosen.values())
-    return sorted(p.name + "/" * p.is_dir() for p in folder.iterdir() if p not in used and not p.name.startswith("."))
-
-
-def _stem(path: Path) -> str:
-    """`train` of `train.jsonl.gz`."""
-    return Path(path.stem).stem if path.suffix == ".gz" else path.stem
+    chosen = {split: files[word] for split, word in stems.items()}
+    held = {split: gathered(parts, own) for split, parts in chosen.items()}
+    splits, notes = superglue.dealt(name, {split: part.rows for split, part in held.items()}, stems)
+    notes = (*(note for part in held.values() for note in part.notes), *notes, *_ignored(own, chosen))
+    return Table(splits, typed, notes=notes, encodings=_encodings(held))
 
 
 def _sizes(splits: dict[str, list[Row]]) -> list[str]:
@@ -244,7 +215,8 @@ def _sizes(splits: dict[str, list[Row]]) -> list[str]:
 
 
 def _sample(table: Table, rows: int) -> Table:
-    """`rows` rows of train, in their order; of dev where train will be cut from that."""
+    """`rows` rows of train, in their order, with every label where there is room; of dev where train will be cut from
+    that."""
     split = next((s for s in ("train", "dev") if s in table.splits), None)
     if split is None:
         raise DataError(
@@ -254,8 +226,11 @@ def _sample(table: Table, rows: int) -> Table:
     if rows >= len(held):
         said = f"{split}: all {count(len(held), 'row')} kept, {rows:,} were asked for"
         return replace(table, notes=(*table.notes, said))
-    kept = sorted(random.Random(0).sample(range(len(held)), rows))
+    drawn = random.Random(0).sample(range(len(held)), rows)
+    kept = sorted(with_every_label(drawn, labels_of(held)))
+    changed = len({*kept} - {*drawn})
     said = f"{split}: {count(rows, 'row')} of {len(held):,} sampled with seed 0"
+    said += f", {changed:,} of them so that every label is shown" * bool(changed)
     return replace(table, splits={**table.splits, split: [held[i] for i in kept]}, notes=(*table.notes, said))
 
 
@@ -287,7 +262,7 @@ def _hub(name: str, typed: str, local: str) -> Table:
     splits: dict[str, list[Row]] = {}
     hidden = [key for key, rows in found.items() if len(rows) and all(row.get("label") == HIDDEN for row in rows)]
     for key, rows in found.items():
-        split = None if key in hidden else SPLIT_NAMES.get(key)
+        split = "" if key in hidden else split_called(key)
         if split in splits:
             raise DataError(
                 f"{name} holds two splits for {split}.", "one of val, validation, dev", "fetch the files and rename one"
@@ -296,7 +271,7 @@ def _hub(name: str, typed: str, local: str) -> Table:
             splits[split] = mended(rows.to_list(), f"{name} {key}", notes)
             if not splits[split]:
                 raise DataError(f"{name} {key} holds no rows.", "at least one row", "check the data set's page")
-    ignored = [key for key in found if key not in SPLIT_NAMES]
+    ignored = [key for key in found if not split_called(key)]
     notes += [f"{key}: every label is {HIDDEN}, that is, hidden, so these rows were not used" for key in hidden]
     if not splits:
         raise DataError(

@@ -14,8 +14,12 @@ their own, `translation.en`)."""
 
 SPLITS = ("train", "dev", "test")
 
-SPLIT_NAMES = {"train": "train", "dev": "dev", "val": "dev", "validation": "dev", "test": "test"}
-"""The exact file stems (or keys of a JSON object) that name a split."""
+SPLIT_NAMES = {
+    "train": "train",
+    **dict.fromkeys(("dev", "val", "valid", "validation", "eval", "development"), "dev"),
+    "test": "test",
+}
+"""The whole file stems, folders or keys of a JSON object that name a split; see `split_called`."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class Table:
                 line = json.dumps([split, row], ensure_ascii=False, sort_keys=True, default=repr)
                 digest.update(line.encode("utf-8") + b"\n")
         return digest.hexdigest()
+
+
+def split_called(name: str) -> str:
+    """`dev` for `Valid`; empty for what names no split."""
+    return SPLIT_NAMES.get(name.lower(), "")
 
 
 def count(number: int, noun: str) -> str:
