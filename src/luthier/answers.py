@@ -11,11 +11,11 @@ from . import data, tasks
 from .backbone import Backbone
 from .delta import Delta
 from .encode import plan
-from .errors import UserError
+from .errors import DataError, UserError
 from .predict import Decoding
 from .predict import predict as predicted
 from .records import Example, to_json
-from .tasks.template import columns_of
+from .tasks.template import columns_of, required_columns
 from .trial import Run, trained_delta
 
 
@@ -69,14 +69,14 @@ def single(task: Any, text: str | None) -> Example:
     """One text in the place of the prompt's column; of a chat, the user's first turn."""
     if isinstance(task, tasks.Chat):
         return spoken(task, [("user", text or "")])
-    columns = columns_of(task.prompt)
-    if len(columns) != 1:
-        raise UserError(
-            f"The prompt has the columns {', '.join(columns)}, one text cannot fill them.",
-            "a file with these columns",
-            "write them into a jsonl file and name it as DATA",
+    columns, needed = columns_of(task.prompt), required_columns(task.prompt)
+    if len(needed or columns) != 1:
+        raise DataError(
+            f"The prompt needs the columns {', '.join(needed or columns)}, one text cannot fill them.",
+            "rows with these columns",
+            "a jsonl file as DATA, or objects with these columns where a server is asked",
         )
-    return Example("text", "text", {columns[0]: text or ""}, ())
+    return Example("text", "text", dict.fromkeys(columns, "") | {(needed or columns)[0]: text or ""}, ())
 
 
 def spoken(task: Any, turns: Sequence[tuple[str, str]]) -> Example:

@@ -20,7 +20,7 @@ from torch import Tensor
 from .backbone import Backbone
 from .delta import Delta
 from .encode import Plan
-from .errors import Refused
+from .errors import TooLong
 from .records import Budget
 
 WINDOW = 50
@@ -97,11 +97,11 @@ class Layout:
         """Refuse rows of `longest` tokens, virtual ones included, that would leave the numbered positions.
 
         Raises:
-            Refused: the learned tokens and the rows together are too long.
+            TooLong: the learned tokens and the rows together are too long.
         """
         needed = longest + self.offset
         if self.limit is not None and needed > self.limit:
-            raise Refused(
+            raise TooLong(
                 f"{self.virtual + self.offset} learned tokens and {longest - self.virtual} of a row take {needed}.",
                 f"{self.limit} on this backbone",
                 f"lower --max-input-tokens by {needed - self.limit}, or the method's tokens",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -257,10 +258,14 @@ def _plan_chats(
     for e in examples:
         own = task.messages(e)
         system, said = [m for m in own if m["role"] == "system"], [m for m in own if m["role"] != "system"]
-        ids, dropped = backbone.chat_ids([*system, *lead, *said]), 0
-        while len(ids) > limit and dropped + 1 < len(said):
-            dropped += 1
-            ids = backbone.chat_ids([*system, *lead, *said[dropped:]])
+
+        def without(dropped: int, system: Any = system, said: Any = said) -> list[int]:
+            return backbone.chat_ids([*system, *lead, *said[dropped:]])
+
+        ids, dropped = without(0), 0
+        if len(ids) > limit:  # halving: a chat of many turns is not read once for each
+            dropped = bisect_left(range(len(said) - 1), True, key=lambda turns: len(without(turns)) <= limit)
+            ids = without(dropped)
         if len(ids) > limit:
             raise DataError(
                 f"The last turn of chat {e.id} needs {len(ids)} tokens.",

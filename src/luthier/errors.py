@@ -5,6 +5,7 @@
     │   ├── DataError        a file, a row or a column
     │   ├── SpellingError    a word on the command line that names nothing
     │   └── Refused          a combination that cannot work (method x backbone x task)
+    │       └── TooLong      a row has too many tokens for it
     ├── TrialFailed          one trial ended badly (not a number, out of memory); the study goes on
     └── Damaged              a file of ours is torn or was edited
 
@@ -49,6 +50,10 @@ class SpellingError(UserError):
 
 class Refused(UserError):
     """The combination asked for cannot work, and this is why."""
+
+
+class TooLong(Refused):
+    """A row has more tokens than the backbone has positions, or than it was trained to read."""
 
 
 class TrialFailed(LuthierError):

@@ -210,7 +210,7 @@ def _classes(
         batch = collate(made, rows, Layout.of(backbone, delta), backbone.device)
         scores_BL = class_logits(backbone, delta, batch)
     else:
-        scores_BL = word_scores(backbone, delta, task, made, rows)
+        scores_BL = word_scores(backbone, delta, label_ids(backbone, task), made, rows)
     shares_BL = scores_BL.float().softmax(-1).cpu().numpy()
     said = []
     for shares_L in shares_BL:
@@ -219,12 +219,18 @@ def _classes(
     return said
 
 
-def word_scores(backbone: Backbone, delta: Delta, task: Any, made: Plan, rows: Sequence[int]) -> Tensor:
-    """Log-probability of every label's words after every row's prompt, or at an encoder's masks, (B, L)."""
+def label_ids(backbone: Backbone, task: Any) -> Any:
+    """What the tokenizer makes of the labels' words: the pieces at an encoder's masks, else the ids of each."""
+    if backbone.kind == "encoder":
+        return pieces(backbone, task)
+    return [np.array(answer_ids(backbone, word_of(task, label)), np.int32) for label in task.labels]
+
+
+def word_scores(backbone: Backbone, delta: Delta, words: Any, made: Plan, rows: Sequence[int]) -> Tensor:
+    """Log-probability of every label (`words`: its `label_ids`) after every row's prompt, or at its masks, (B, L)."""
     if backbone.kind == "encoder":
         batch = collate(made, rows, Layout.of(backbone, delta), backbone.device)
-        return slot_scores(backbone, batch, torch.from_numpy(pieces(backbone, task)).to(backbone.device))
-    words = [np.array(answer_ids(backbone, word_of(task, label)), np.int32) for label in task.labels]
+        return slot_scores(backbone, batch, torch.from_numpy(words).to(backbone.device))
     inputs = tuple(made.inputs[r] for r in rows for _ in words)
     answers = tuple(w for _ in rows for w in words)
     crossed = Plan(inputs, answers, np.full(len(inputs), -1, np.int32))

@@ -170,6 +170,18 @@ HOSTILE = (
 )
 
 
+def test_what_is_wrong_has_a_code_that_clients_know(up: Up):
+    long = {"model": up.models[0], "prompt": "word " * 5000}
+    status, answer = up.ask("POST", "/v1/completions", long)
+    assert (status, answer["error"]["code"]) == (400, "context_length_exceeded")
+    status, answer = up.ask("GET", "/v1/completions")
+    assert (status, answer["error"]["code"]) == (405, "wrong_method")
+    image = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]
+    status, answer = up.ask("POST", "/v1/chat/completions", {"model": up.models[0], "messages": image})
+    assert status == 400 and answer["error"]["param"].startswith("messages.0.content")
+    assert "str" not in answer["error"]["param"].split(".")
+
+
 def test_hostile_bodies_are_the_clients_fault(up: Up):
     for raw in HOSTILE:
         status, answer = up.ask("POST", "/v1/completions", raw.replace(b'"M"', json.dumps(up.models[0]).encode()))

@@ -14,7 +14,7 @@ from luthier.batches import Layout, collate
 from luthier.delta import Delta, attach
 from luthier.errors import DataError, Refused, SpellingError
 from luthier.methods import METHODS
-from luthier.predict import Decoding, predict, word_scores
+from luthier.predict import Decoding, label_ids, predict, word_scores
 from luthier.records import Example
 from luthier.spell import parse
 from luthier.tasks import Classify, infer
@@ -49,7 +49,7 @@ def by_hand(bone, text: str, word: str, masks: int) -> float:
 def test_the_score_is_the_masked_models_own(family):
     bone, rows = tiny.shared(family), examples()
     made = encode.plan(bone, TASK, rows, tiny.budget())
-    scores = word_scores(bone, Delta({}), TASK, made, range(len(rows)))
+    scores = word_scores(bone, Delta({}), label_ids(bone, TASK), made, range(len(rows)))
     wanted = [[by_hand(bone, e.fields["text"], w, 1) for w in TASK.words] for e in rows]
     assert scores.numpy() == pytest.approx(np.array(wanted), abs=2e-4)
 
@@ -60,7 +60,7 @@ def test_words_of_several_pieces_stand_on_equal_footing(family):
     made = encode.plan(bone, LONG, rows, tiny.budget())
     assert made.pieces.tolist()[0][1:] == [-1, -1] and min(made.pieces.tolist()[1]) >= 0
     assert all((ids == bone.tokenizer.mask_token_id).sum() == 3 for ids in made.inputs)
-    scores = word_scores(bone, Delta({}), LONG, made, range(len(rows)))
+    scores = word_scores(bone, Delta({}), label_ids(bone, LONG), made, range(len(rows)))
     wanted = [
         [3 * by_hand(bone, e.fields["text"], LONG.words[0], 3), by_hand(bone, e.fields["text"], LONG.words[1], 3)]
         for e in rows

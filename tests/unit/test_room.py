@@ -10,11 +10,13 @@ from types import SimpleNamespace
 import pytest
 import tiny
 import torch
+from pydantic import ValidationError
 
 from luthier import encode, tasks
+from luthier.answers import single
 from luthier.batches import Layout
 from luthier.delta import attach
-from luthier.errors import Refused
+from luthier.errors import DataError, Refused
 from luthier.predict import Decoding, greedy
 from luthier.ship.ask import Ask, Wish
 from luthier.ship.openai import ChatRequest
@@ -161,6 +163,100 @@ def test_weights_that_replace_the_backbones_are_served_alone():
     assert list(room(bone, ("full",)).served) == ["full#0"]
 
 
+@pytest.mark.parametrize(("first", "second"), [("full", "lora(rank=4)"), ("lora(rank=4)", "full")])
+def test_weights_that_replace_the_backbones_wait_for_the_rows_of_the_others(first, second):
+    bone = tiny.ending("llama")
+    made = room(bone, (first,))
+    (one,) = made.served.values()
+    right, other = alone(one, 0), served(bone, second, 3)
+    row = ask(one, 0)
+    made.submit([row])
+    made.step()
+    made.between(lambda: made.served.pop(one.name)).add_done_callback(lambda done: done.result())
+    refused = made.between(lambda: made.add(other))
+    finish(made)
+    with pytest.raises(Refused, match="have ended"):
+        refused.result()
+    assert row.said == right
+    added = made.between(lambda: made.add(other))
+    late = ask(other, 1)
+    made.submit([late])
+    finish(made)
+    added.result()
+    made._seats.clear()
+    assert late.said == alone(other, 1), "what nobody needs any more is off the backbone"
+
+
+def test_what_was_mounted_alone_does_not_stay_for_the_next_rows():
+    bone = tiny.ending("llama")
+    made = room(bone, ("full",))
+    (one,) = made.served.values()
+    made.submit([ask(one, 0)])
+    finish(made)
+    made.served.clear()  # without a change between two steps, which would detach everything
+    made.served["ia3"] = other = served(bone, "ia3", 3)
+    late = ask(other, 1)
+    made.submit([late])
+    finish(made)
+    made._seats.clear()
+    assert late.said == alone(other, 1)
+
+
+def test_a_newcomer_that_cannot_be_read_hurts_no_row_under_way(monkeypatch):
+    made = room(tiny.ending("gpt2"))
+    one = next(iter(made.served.values()))
+    under_way, bad = ask(one, 0), ask(one, 1)
+    made.submit([under_way])
+    made.step()
+    made.submit([bad])
+    with monkeypatch.context() as broken:
+        broken.setattr("luthier.ship.running.start", lambda *_: 1 / 0)
+        made.step()
+    assert bad.ended == "failed" and not under_way.ended
+    finish(made)
+    made._seats.clear()
+    assert under_way.said == alone(one, 0)
+
+
+def test_rows_that_the_end_of_the_server_cuts_off_are_told():
+    made = room(tiny.ending("gpt2"))
+    one = next(iter(made.served.values()))
+    asks = [ask(one, row) for row in range(8)]
+    made.submit(asks)
+    made.step()
+    made.between(made.end_all)
+    finish(made)
+    assert {a.ended for a in asks} <= {"stopped", "stop", "length"} and "stopped" in {a.ended for a in asks}
+    assert made.load == (0, 0)
+
+
+def test_the_coldest_wishes_are_greedy():
+    one = next(iter(room(tiny.ending("gpt2")).served.values()))
+    logits = torch.tensor([0.0, 80.0, 3.0])
+    assert ask(one, 0, temperature=1.0, top_p=0.0).sample(logits) == 1
+    assert ask(one, 0, temperature=1.0, top_p=1e-50).sample(logits) == 1
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    assert ChatRequest(**body, temperature=1e-39).wish(4).temperature == 0
+
+
+def test_a_client_may_send_back_what_it_was_sent():
+    """Fields that are empty, and settings that change no answer, are no error; one that would is."""
+    said = {
+        "role": "assistant",
+        "content": "Hello.",
+        "refusal": None,
+        "tool_calls": [],
+        "annotations": [],
+        "audio": None,
+    }
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}, said, {"role": "user", "content": "and?"}]}
+    empty = {"tools": [], "logit_bias": {}, "top_logprobs": None, "store": False, "metadata": {"a": "b"}}
+    assert [m.turn[1] for m in ChatRequest(**body, **empty).messages] == ["hi", "Hello.", "and?"]
+    for strange in ({"tools": [{"type": "function"}]}, {"logit_bias": {"1": 2}}, {"top_k": 5}):
+        with pytest.raises(ValidationError):
+            ChatRequest(**body, **strange)
+
+
 @pytest.mark.parametrize("family", ["bert", "gpt2"])
 def test_classes_of_several_deltas_are_those_of_each_alone(family):
     from luthier.encode import Plan
@@ -263,3 +359,16 @@ def test_a_chat_is_read_in_serving_exactly_as_in_training(template):
     assert ids.tolist() == trained.inputs[0].tolist()
     first = tasks.examples(task, [{"messages": row["messages"][1:]}], "train")[0]
     assert one.ids(one.asked("a")).tolist() == encode.plan(bone, task, first, tiny.budget()).inputs[0].tolist()
+
+
+def test_one_text_fills_the_one_column_that_is_needed():
+    asked = tasks.Answer(prompt="{context?}\n\nQuestion: {question}", answer="answer")
+    assert single(asked, "why?").fields == {"context": "", "question": "why?"}
+    one = Served("m", SimpleNamespace(task=asked), None, "v")
+    assert one.asked({"question": "why?", "context": "so"}).fields == {"context": "so", "question": "why?"}
+    assert one.asked({"question": "why?"}).fields == one.asked("why?").fields
+    for wrong in ({"context": "so"}, {"question": "why?", "other": "x"}):
+        with pytest.raises(DataError, match="The columns are"):
+            one.asked(wrong)
+    with pytest.raises(DataError, match="needs the columns a, b"):
+        single(tasks.Answer(prompt="{a} {b}", answer="answer"), "text")

@@ -23,7 +23,7 @@ from ..delta import Delta, attach
 from ..encode import Plan, plan, uses_head, uses_slots
 from ..errors import UserError
 from ..machine import installed
-from ..predict import word_scores
+from ..predict import label_ids, word_scores
 from ..records import Example, from_json, to_json
 from ..results import read_predictions
 from ..tasks import Chat
@@ -119,7 +119,8 @@ def computed(run: Run, delta: Delta, sample: Sample, positions: int = POSITIONS)
             if uses_head(run.backbone, run.task):
                 found.append(Computed(class_logits(run.backbone, delta, batch)[0].float().cpu(), None))
             elif uses_slots(run.backbone, run.task):
-                found.append(Computed(word_scores(run.backbone, delta, run.task, made, [0])[0].float().cpu(), None))
+                words = label_ids(run.backbone, run.task)
+                found.append(Computed(word_scores(run.backbone, delta, words, made, [0])[0].float().cpu(), None))
             else:
                 whole = label_logits(run.backbone, batch).float().cpu()
                 likely = whole.log_softmax(-1).gather(1, batch.labels_N.cpu()[:, None])

@@ -47,7 +47,7 @@ class Ask:
     shares: dict[str, float] | None = None
     """Label -> probability, where the trial chooses a label."""
     ended: str = ""
-    """`stop`, `length`, `gone` or `failed`; empty while it goes on."""
+    """`stop`, `length`, `gone`, `failed` or `stopped` (with the server); empty while it goes on."""
     gone: bool = False
     """Set by anyone: nobody waits for it any more."""
     arrived: float = field(default_factory=time.monotonic)
@@ -69,7 +69,9 @@ class Ask:
         Source: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration", arXiv:1904.09751, §3.1.
         """
         shares_V, order_V = (logits_V.float().cpu() / self.wish.temperature).softmax(-1).sort(descending=True)
-        shares_V[shares_V.cumsum(0) - shares_V >= self.wish.top_p] = 0.0
+        beyond_V = shares_V.cumsum(0) - shares_V >= self.wish.top_p
+        beyond_V[0] = False  # the likeliest stays, however small the wish
+        shares_V[beyond_V] = 0.0
         return int(order_V[torch.multinomial(shares_V, 1, generator=self._random)])
 
     def hear(self, token: int, words: Any) -> None:

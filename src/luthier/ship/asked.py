@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from ..errors import Refused
+from ..errors import TooLong
 from ..records import Example
 from .ask import Ask, Wish
 from .body import Fault
@@ -20,6 +20,14 @@ from .served import Served
 
 Heard = asyncio.Queue[tuple[int, str, str]]
 """(which row, its text so far, how it ended or nothing)."""
+
+
+BROKEN = {
+    "gone": Fault(499, "The client has left.", "client_left"),
+    "failed": Fault(500, "The model failed on this request.", "internal_error"),
+    "stopped": Fault(503, "The server is shutting down.", "draining", retry=5),
+}
+"""How a row may end without an answer, and what its client is told."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,10 @@ class Wanted:
 
 
 class Asked:
-    """The rows of one request, and what is heard of them."""
+    """The rows of one request, and what is heard of them; made outside the event loop `loop`, which tokenising a long
+    text would hold up."""
 
-    def __init__(self, wanted: Wanted, request: Request, gauges: Gauges) -> None:
+    def __init__(self, wanted: Wanted, request: Request, gauges: Gauges, loop: asyncio.AbstractEventLoop) -> None:
         self.asks: list[Ask] = []
         self._heard, self._request, self._gauges = Heard(), request, gauges
         client, wish = request.client.host if request.client else "", wanted.wish
@@ -44,7 +53,7 @@ class Asked:
             ids = wanted.served.ids(example)
             for choice in range(wanted.choices):
                 own = wish if wish.seed is None else dataclasses.replace(wish, seed=wish.seed + choice)
-                tell = _teller(asyncio.get_running_loop(), self._heard, len(self.asks))
+                tell = _teller(loop, self._heard, len(self.asks))
                 self.asks.append(Ask(wanted.served, ids, own, tell, client))
             check_room(self.asks[-1])
 
@@ -67,15 +76,14 @@ class Asked:
         """Every row, ended.
 
         Raises:
-            Fault: a row failed, which is our fault, or its client has left.
+            Fault: a row failed, which is our fault, its client has left, or the server stops.
         """
         async with contextlib.aclosing(self.news()) as news:
             async for _ in news:
                 pass
-        if any(ask.ended == "gone" for ask in self.asks):
-            raise Fault(499, "The client has left.", "client_left")
-        if any(ask.ended == "failed" for ask in self.asks):
-            raise Fault(500, "The model failed on this request.", "internal_error")
+        for ask in self.asks:
+            if ask.ended in BROKEN:
+                raise BROKEN[ask.ended]
         return self.asks
 
     async def _left(self) -> None:
@@ -106,7 +114,7 @@ def check_room(ask: Ask) -> None:
     """Refuse what would leave the positions the model can number, or the window it was made for.
 
     Raises:
-        Refused: prompt and answer together are too long.
+        TooLong: prompt and answer together are too long.
     """
     backbone = ask.served.run.backbone
     if ask.served.task.kind == "label":
@@ -116,4 +124,4 @@ def check_room(ask: Ask) -> None:
     ask.served.layout.check_room(together)
     window = getattr(backbone.model.config, "sliding_window", None)
     if window and together >= window:
-        raise Refused(f"Prompt and answer take {together} positions.", f"fewer than {window}", "lower max_tokens")
+        raise TooLong(f"Prompt and answer take {together} positions.", f"fewer than {window}", "lower max_tokens")

@@ -35,7 +35,8 @@ def answer_classes(backbone: Backbone, asks: Sequence[Ask], seats: Seats, words:
         mine = [ask for ask in by_words if ask.served is served]
         seats.all_rows_are(mine[0])
         with words:
-            _fill(mine, word_scores(backbone, served.delta, served.task, _plan(mine), range(len(mine))))
+            labels = served.label_ids
+        _fill(mine, word_scores(backbone, served.delta, labels, _plan(mine), range(len(mine))))
 
 
 def _plan(asks: Sequence[Ask]) -> Plan:

@@ -56,7 +56,7 @@ class Desk:
         request.scope["luthier_model"] = name
         return found
 
-    def asks(self, wanted: Wanted, request: Request) -> Asked:
+    async def asks(self, wanted: Wanted, request: Request) -> Asked:
         """The rows of a request, already waiting in the room.
 
         Raises:
@@ -65,8 +65,13 @@ class Desk:
         most = self.room.limits.rows
         if (rows := len(wanted.examples) * wanted.choices) > most:
             raise Fault(400, f"{rows} rows; at most {most} fit one request.", "too_many_rows")
-        with self.room.words:
-            asked = Asked(wanted, request, self.gauges)
+        loop = asyncio.get_running_loop()
+
+        def made() -> Asked:
+            with self.room.words:
+                return Asked(wanted, request, self.gauges, loop)
+
+        asked = await asyncio.to_thread(made)
         try:
             self.room.submit(asked.asks)
         except Full:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from .ask import Wish
+from .strict import Shape
 
-MOST_TOKENS, MOST_INPUTS, MOST_CHOICES, MOST_STOPS = 1024, 32, 4, 4
+MOST_TOKENS, MOST_INPUTS, MOST_CHOICES, MOST_STOPS = 4096, 32, 4, 4
 
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 Zero = Annotated[float, Field(ge=0, le=0, description="only 0: penalties are not part of the evaluation")]
 Off = Annotated[Literal[False] | None, Field(description="not available")]
+Columns = Annotated[dict[str, str], Field(min_length=1, max_length=20)]
+Inputs = Annotated[list[str | Columns], Field(min_length=1, max_length=MOST_INPUTS)]
 
-
-class Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+COLDEST = 1e-4
+"""Below it a temperature only leaves the likeliest token, and numbers overflow."""
 
 
 class StreamOptions(Shape):
@@ -36,7 +38,7 @@ class Sampling(Shape):
     model: str
     max_tokens: int | None = Field(None, ge=1, le=MOST_TOKENS, description="default: the trial's own limit")
     temperature: float | None = Field(None, ge=0, le=2, description="default 0, as in the evaluation")
-    top_p: float | None = Field(None, gt=0, le=1)
+    top_p: float | None = Field(None, ge=0, le=1)
     n: int | None = Field(None, ge=1, le=MOST_CHOICES)
     seed: int | None = Field(None, ge=-(2**53), le=2**53)  # beyond it a JSON number is no exact integer everywhere
     stop: Stop | Annotated[list[Stop], Field(max_length=MOST_STOPS)] | None = None
@@ -58,19 +60,20 @@ class Sampling(Shape):
         """`most`: new tokens where the client names no number."""
         wanted = getattr(self, "max_completion_tokens", None) or self.max_tokens or most
         top_p = 1.0 if self.top_p is None else self.top_p
-        return Wish(wanted, self.temperature or 0.0, top_p, self.seed, self.stops, bool(self.stream))
+        warm = self.temperature if self.temperature and self.temperature >= COLDEST else 0.0
+        return Wish(wanted, warm, top_p, self.seed, self.stops, bool(self.stream))
 
 
 class CompletionRequest(Sampling):
     """Each prompt stands in the template of the trial's task, as with `luthier predict --text`."""
 
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=MOST_INPUTS)]
+    prompt: str | Columns | Inputs = Field(description="a text, a row of the prompt's columns, or a list of either")
     echo: Off = None
     best_of: Annotated[int, Field(ge=1, le=1)] | None = None
 
     @property
-    def texts(self) -> list[str]:
-        return [self.prompt] if isinstance(self.prompt, str) else self.prompt
+    def rows(self) -> list[str | dict[str, str]]:
+        return self.prompt if isinstance(self.prompt, list) else [self.prompt]
 
 
 class TextPart(Shape):
@@ -99,10 +102,6 @@ class ChatRequest(Sampling):
     response_format: TextFormat | None = None
 
 
-Columns = Annotated[dict[str, str], Field(min_length=1, max_length=20)]
-Inputs = Annotated[list[str | Columns], Field(min_length=1, max_length=MOST_INPUTS)]
-
-
 class ClassifyRequest(Shape):
     """Texts, or rows of the prompt's columns, for a trial that chooses a label."""
 
@@ -118,3 +117,20 @@ class AddRequest(Shape):
     """The name of a finished trial in the folder that the server was started with; never a path."""
 
     name: str = Field(min_length=1, max_length=200)
+
+
+FIELDS = frozenset(
+    name
+    for shape in (
+        ClassifyRequest,
+        AddRequest,
+        CompletionRequest,
+        ChatRequest,
+        Message,
+        TextPart,
+        StreamOptions,
+        TextFormat,
+    )
+    for name in shape.model_fields
+)
+"""What a request may call by name; other steps of a fault's place are the validator's own."""

@@ -18,11 +18,10 @@ import torch
 
 from .. import cores
 from ..backbone import Backbone
-from ..errors import Refused
 from .ask import Ask
 from .running import Running
-from .seats import Seats
-from .served import Served, alone
+from .seats import Seats, check_company
+from .served import Served
 from .turns import Turns
 
 
@@ -85,16 +84,11 @@ class Room:
         """Serve one more delta, or a newer version of one; rows under way keep theirs.
 
         Raises:
-            Refused: a delta that cannot share a batch.
+            Refused: a delta that cannot share a batch with what is served, or with rows that are still under way.
         """
-        together = [*(s for s in self.served.values() if s.name != served.name), served]
-        lonely = [s.name for s in together if alone(s.delta)]
-        if lonely and len(together) > 1:
-            raise Refused(
-                f"{lonely[0]} replaces weights or modules of the backbone, no other row can share its batch.",
-                "one such trial alone, or trials that add to the backbone",
-                "serve it by itself",
-            )
+        with self._lock:
+            under_way = {ask.served for ask in (*self._running.asks, *self._turns.waiting)}
+        check_company({*(s for s in self.served.values() if s.name != served.name), *under_way, served})
         self.served[served.name] = served
 
     # -- the thread that owns the model -------------------------------------------------------------------------------
@@ -130,6 +124,12 @@ class Room:
             self._running.fail(new)
             raise
         return worked or busy
+
+    def end_all(self) -> None:
+        """End every row, under way or waiting, as `stopped`: nobody can wait for it any longer."""
+        with self._lock:
+            waiting, self._turns.waiting = self._turns.waiting, []
+        self._running.end(waiting, "stopped")
 
     def _work_between(self) -> bool:
         worked = bool(self._between)

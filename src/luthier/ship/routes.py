@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
 
 from .ask import Wish
-from .asked import Asked, Wanted
+from .asked import BROKEN, Asked, Wanted
 from .body import Fault
 from .desk import Desk
 from .openai import AddRequest, ChatRequest, ClassifyRequest, CompletionRequest, Sampling
@@ -23,15 +23,15 @@ def answering(app: FastAPI, desk: Desk) -> None:
     @app.post("/v1/completions", response_model=Completion)
     async def completions(wanted: CompletionRequest, request: Request) -> Response:
         served = desk.served(wanted.model, request)
-        examples = [served.asked(text) for text in wanted.texts]
-        asked = desk.asks(Wanted(served, examples, wanted.wish(served.most), wanted.choices), request)
+        examples = [served.asked(row) for row in wanted.rows]
+        asked = await desk.asks(Wanted(served, examples, wanted.wish(served.most), wanted.choices), request)
         return await _answer(wanted, asked, Told(served, chat=False))
 
     @app.post("/v1/chat/completions", response_model=ChatCompletion)
     async def chat(wanted: ChatRequest, request: Request) -> Response:
         served = desk.served(wanted.model, request)
         example = served.asked_chat([message.turn for message in wanted.messages])
-        asked = desk.asks(Wanted(served, [example], wanted.wish(served.most), wanted.choices), request)
+        asked = await desk.asks(Wanted(served, [example], wanted.wish(served.most), wanted.choices), request)
         return await _answer(wanted, asked, Told(served, chat=True))
 
     @app.post("/v1/classify", response_model=Classification)
@@ -39,8 +39,8 @@ def answering(app: FastAPI, desk: Desk) -> None:
         served = desk.served(wanted.model, request)
         if served.task.kind != "label":
             raise Fault(400, f"{served.name} writes text, it chooses no label.", "not_a_classifier", param="model")
-        examples = [served.asked(r) if isinstance(r, str) else served.asked_columns(r) for r in wanted.rows]
-        asks = await desk.asks(Wanted(served, examples, Wish(1)), request).all()
+        examples = [served.asked(row) for row in wanted.rows]
+        asks = await (await desk.asks(Wanted(served, examples, Wish(1)), request)).all()
         data = [{"index": i, "label": a.text, "probabilities": a.shares} for i, a in enumerate(asks)]
         facts = Told(served, chat=False).facts
         return JSONResponse({**facts, "object": "list", "data": data, "usage": usage(asks)})
@@ -110,8 +110,8 @@ async def _pieces(asked: Asked, told: Told, counted: bool) -> AsyncIterator[str]
             yield told.opening(which)
     async with aclosing(asked.news()) as news:  # closed with the client, not when somebody collects it
         async for which, text, ended in news:
-            if ended == "failed":
-                yield event(Fault(500, "The model failed on this request.", "internal_error").answer)
+            if ended in BROKEN:
+                yield event(BROKEN[ended].answer)
                 return
             if len(text) > len(shown[which]) and text.startswith(shown[which]):
                 yield told.piece(which, text[len(shown[which]) :])

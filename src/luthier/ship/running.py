@@ -6,6 +6,7 @@ Shapes: B rows, V vocabulary.
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 
 import torch
@@ -43,9 +44,15 @@ class Running:
         writing = sorted((ask for ask in new if ask not in classes), key=self.seats.number)
         if not writing:
             return
-        self.seats.rows_are(writing)
-        flow = start(self.backbone, [a.served.layout for a in writing], [a.row for a in writing])
-        seated = self._say(flow, writing)
+        try:
+            self.seats.rows_are(writing)
+            flow = start(self.backbone, [a.served.layout for a in writing], [a.row for a in writing])
+            seated = self._say(flow, writing)
+        except Exception:  # what the rows under way stand on is whole still
+            for ask in writing:
+                ask.end("failed")
+            traceback.print_exc()
+            return
         if seated and self.asks:
             self._flow.join(flow)
             both = [*self.asks, *seated]
@@ -65,8 +72,12 @@ class Running:
 
     def fail(self, more: Sequence[Ask]) -> None:
         """End all rows, and `more`: what they stood on is broken."""
+        self.end(more, "failed")
+
+    def end(self, more: Sequence[Ask], how: str) -> None:
+        """End all rows, and `more`."""
         for ask in (*self.asks, *more):
-            ask.end("failed")
+            ask.end(how)
         self._flow, self.asks = None, []
 
     def _say(self, flow: Flow, asks: list[Ask]) -> list[Ask]:

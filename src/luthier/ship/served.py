@@ -18,9 +18,10 @@ from ..backbone import Backbone
 from ..batches import Layout
 from ..delta import Delta
 from ..encode import plan
-from ..errors import DataError, Refused, UserError
+from ..errors import DataError, Refused, TooLong, UserError
+from ..predict import label_ids
 from ..records import Example
-from ..tasks.template import columns_of
+from ..tasks.template import columns_of, required_columns
 from ..trial import Run, trained_delta
 
 
@@ -33,6 +34,8 @@ class Served:
     delta: Delta
     version: str
     """Digest of the delta's files."""
+    made: int = 0
+    """When the trial ended, in seconds since 1970: its folder may go while it is served."""
 
     @cached_property
     def layout(self) -> Layout:
@@ -41,6 +44,11 @@ class Served:
     @cached_property
     def shots(self) -> list[Example]:
         return self.run.shots()
+
+    @cached_property
+    def label_ids(self) -> Any:
+        """Of the words that its labels are said with; made once, with the tokenizer."""
+        return label_ids(self.run.backbone, self.task)
 
     @property
     def task(self) -> Any:
@@ -51,20 +59,18 @@ class Served:
         """New tokens of an answer in the trial's evaluation."""
         return self.run.decoding.max_new_tokens
 
-    def asked(self, text: str) -> Example:
-        """One text where `luthier predict --text` would put it."""
-        return single(self.task, text)
-
-    def asked_columns(self, columns: Mapping[str, str]) -> Example:
-        """A row of the prompt's columns.
+    def asked(self, row: str | Mapping[str, str]) -> Example:
+        """One text where `luthier predict --text` would put it, or a row of the prompt's columns.
 
         Raises:
-            DataError: other columns than the prompt has.
+            DataError: other columns than the prompt has, or one text for several that it needs.
         """
-        wanted = columns_of(self.task.prompt)
-        if set(columns) != set(wanted):
-            raise DataError(f"The columns are {sorted(columns)}.", ", ".join(wanted), "name exactly these")
-        return Example("text", "text", dict(columns), ())
+        if isinstance(row, str):
+            return single(self.task, row)
+        wanted, needed = columns_of(self.task.prompt), required_columns(self.task.prompt)
+        if not set(needed) <= set(row) <= set(wanted):
+            raise DataError(f"The columns are {sorted(row)}.", ", ".join(wanted), "name exactly these")
+        return Example("text", "text", dict.fromkeys(wanted, "") | dict(row), ())
 
     def asked_chat(self, turns: Sequence[tuple[str, str]]) -> Example:
         """A chat trial reads all (role, text) turns, any other the last user turn.
@@ -81,7 +87,7 @@ class Served:
         """The prompt's token ids, exactly as in the trial's evaluation, without virtual ids.
 
         Raises:
-            Refused: the prompt is longer than the trial's limit; evaluation would cut it, a server says so.
+            TooLong: the prompt is longer than the trial's limit; evaluation would cut it, a server says so.
         """
         filler = self.task.labels[0] if self.task.kind == "label" else "?"
         made = plan(
@@ -93,9 +99,11 @@ class Served:
         )
         if made.cut_inputs:
             most = self.run.budget.max_input_tokens
-            raise Refused(
+            raise TooLong(
                 f"The prompt has more than the {most} tokens this model was trained to read.", "less", "shorten it"
             )
+        if not len(made.inputs[0]):
+            raise Refused(f"The prompt has {len(made.inputs[0])} tokens.", "1 or more", "write a text")
         return made.inputs[0]
 
 
@@ -129,12 +137,7 @@ def open_served(folder: Path, backbone: Backbone | None = None) -> Served:
         raise UserError(f"{folder.name} holds weights that are no numbers.", "a whole delta", "train it again")
     digests = [f"{name} {fact['sha256']}" for name, fact in facts["files"].items() if name.startswith("delta/")]
     version = hashlib.sha256("\n".join([run.backbone.fingerprint, *digests]).encode()).hexdigest()[:16]
-    return Served(folder.resolve().name, run, delta, version)
-
-
-def alone(delta: Delta) -> bool:
-    """True for deltas that replace modules or weights: no other row can share their batch."""
-    return type(delta).mount is not Delta.mount
+    return Served(folder.resolve().name, run, delta, version, int((folder / "manifest.json").stat().st_mtime))
 
 
 def trials_in(root: Path | None) -> dict[str, Path]:

@@ -70,11 +70,10 @@ def usage(asks: Sequence[Ask]) -> dict[str, int]:
 
 
 def model_facts(served: Served) -> dict[str, Any]:
-    created = int((served.run.folder / "manifest.json").stat().st_mtime)
     return {
         "id": served.name,
         "object": "model",
-        "created": created,
+        "created": served.made,
         "owned_by": "luthier",
         "parent": Path(served.run.backbone.name).name,
         "method": repr(served.run.method),

@@ -26,7 +26,7 @@ from gradio.utils import get_upload_folder
 
 from .. import __version__
 from ..errors import UserError
-from ..ship.server import Listener
+from ..ship.listen import Listener
 from .door import HEADERS, LANGUAGE, Door
 from .page import page
 from .place import Place

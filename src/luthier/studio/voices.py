@@ -10,7 +10,8 @@ from ..errors import UserError
 from ..ship.ask import Ask, Wish
 from ..ship.asked import check_room
 from ..ship.room import Limits, Room
-from ..ship.served import Served, alone, open_served
+from ..ship.seats import alone
+from ..ship.served import Served, open_served
 from ..tasks.template import columns_of
 from .voice import Voice
 
