@@ -142,15 +142,15 @@ def read(study: Wanted) -> Input:
 
 
 def in_front(sketch: Backbone, method: Method, task: Any) -> int:
-    """Learned tokens that stand in front of every row; 0 where they would take too much of it: such a method is
-    refused once a row proves too long.
+    """Learned tokens that stand in front of every row; 0 where windows of text leave room anyhow, and where they would
+    take too much of a row: such a method is refused once a row proves too long.
 
     Raises:
         Refused: the method cannot work on this backbone.
     """
     layout = Layout.of(sketch, fresh_delta(sketch, method, task, seed=0))
     tokens = layout.virtual + layout.offset
-    return tokens if tokens * LEFT_FREE <= (layout.limit or 0) else 0
+    return tokens if task.kind != "read" and tokens * LEFT_FREE <= (layout.limit or 0) else 0
 
 
 def check_sizes(study: Wanted, found: Input) -> None:

@@ -78,7 +78,7 @@ def test_compare_says_it_first_and_the_report_shows_what_came(say, machine, data
     answer = say("compare", BACKBONE, data, *WORDS, "--out", tmp_path / "study")
     assert answer.code == 0, answer.err
     detectable, forecast = answer.err.splitlines()[:2]
-    assert "true differences of" in detectable and forecast.startswith("forecast: ")
+    assert "true difference" in detectable and forecast.startswith("forecast: ")
     study, results = (json.loads((tmp_path / "study" / f"{n}.json").read_text("utf-8")) for n in ("study", "results"))
     for trial in results["trials"]:
         said = study["forecast"]["trials"][trial["id"]]

@@ -24,6 +24,7 @@ from luthier.encode import plan
 from luthier.errors import Refused, SpellingError, UserError
 from luthier.exports import certificate, weights, wish
 from luthier.exports.certificate import ParityFailed, Said
+from luthier.exports.place import appearing
 from luthier.exports.standalone import loaded
 from luthier.exports.wish import Wish, export
 from luthier.methods import METHODS
@@ -440,6 +441,46 @@ def test_places_that_cannot_be_written(tmp_path):
     if not os.access(closed, os.W_OK):  # the superuser may write anywhere
         with pytest.raises(UserError, match="cannot be written"):
             export(Wish("adapter", tmp_path, closed / "out"))
+
+
+def test_places_that_no_folder_can_take(monkeypatch, tmp_path):
+    """All are refused before the trial is looked at: there is none."""
+    for name in ("here", "disk"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "link").symlink_to("here")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(os.path, "ismount", lambda path: str(path) == str(tmp_path / "disk"))
+    for out, why in (
+        (Path("."), "the folder you are in"),
+        (tmp_path / "link", "the folder you are in"),
+        (tmp_path / "disk", "is mounted"),
+        (tmp_path / "circle", "is a file"),
+        (tmp_path / ("x" * 245), "cannot be written: File name too long"),
+        (tmp_path / ("x" * 300), "cannot be written: File name too long"),
+        (Path("/proc/foo"), "cannot be written"),
+        (Path("/sys/foo"), "cannot be written"),
+    ):
+        with pytest.raises(UserError, match=why):
+            export(Wish("adapter", tmp_path, out))
+    assert not list((tmp_path / "here").iterdir()) and len(list(tmp_path.iterdir())) == 4, "nothing is left"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_followed_to_the_folder_to_make(there, tmp_path):
+    if there:
+        (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to("far")
+    with appearing(tmp_path / "link") as folder:
+        (folder / "x").write_text("x")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "far" / "x").read_text() == "x"
+
+
+def test_what_is_filled_meanwhile_is_left_alone(tmp_path):
+    with pytest.raises(UserError, match="cannot be written"), appearing(tmp_path / "out"):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "x").write_text("x")
+    assert [p.name for p in tmp_path.rglob("*")] == ["out", "x"]
 
 
 @pytest.mark.parametrize(

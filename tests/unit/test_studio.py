@@ -148,6 +148,16 @@ def test_dropped_files_become_a_data_set(place: Place, tmp_path: Path):
             place.keep(wrong)
 
 
+def test_dropped_files_of_one_name_are_all_kept(place: Place, tmp_path: Path):
+    paths = [tmp_path / name for name in ("a b.csv", "a-b.csv", "A-B.csv", "a-b.csv.gz", "x/a-b.csv")]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"text\n{number}\n", encoding="utf-8")
+    kept = place.root / place.keep(paths)
+    texts = {p.name: p.read_text(encoding="utf-8").split()[1] for p in kept.iterdir()}
+    assert texts == {"a-b.csv": "0", "a-b-2.csv": "1", "A-B-3.csv": "2", "a-b.csv.gz": "3", "a-b-4.csv": "4"}
+
+
 # -- what was chosen --------------------------------------------------------------------------------------------------
 
 
@@ -476,6 +486,18 @@ def test_the_token_opens_and_nothing_else_does():
     kept = headers["set-cookie"].split(";")[0]
     assert ask(door, cookie=kept)[0] == 200 and "sesame" not in kept
     assert ask(Door(hello, UPLOADS, (), "sesame"), cookie=kept)[0] == 401, "another start, another cookie"
+
+
+@pytest.mark.parametrize("sent", ['luthier_studio="é"', 'luthier_studio="\\351"', "luthier_studio=é"])
+def test_a_cookie_of_any_signs_is_a_wrong_one(sent: str):
+    assert ask(Door(hello, UPLOADS, (), "sesame"), cookie=sent)[0] == 401
+
+
+def test_a_token_of_any_signs_opens():
+    door = Door(hello, UPLOADS, (), "sésame à")
+    assert ask(door, authorization="Bearer sésame à")[0] == 200
+    assert ask(door, "POST", "/enter", "token=sésame à".encode())[0] == 303
+    assert ask(door, authorization="Bearer sésame")[0] == 401
 
 
 def test_markup_from_people_is_inert():

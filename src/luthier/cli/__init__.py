@@ -1,8 +1,7 @@
 """The verbs. This package only reads words and prints answers; heavy libraries load when a verb needs them.
 
 A new verb is a function in one of these files, added to the parser by its `add`; a new file of verbs is one word in
-`FILES`. Exit codes: 0 done, 1 our fault, 2 the user's input, 3 finished with failed trials, 130 interrupted
-(resumable).
+`FILES`. Exit codes: 0 done, 1 our fault, 2 the user's input, 3 finished with failed trials, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -33,17 +32,24 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"luthier: {fault}", file=sys.stderr)
         return USER_FAULT
     except Damaged as fault:
+        command = "the command" if _resumes(options) else "the study's command"
         print(
-            f"luthier: {fault}\n  do: run the command again with --resume, or remove the damaged folder",
+            f"luthier: {fault}\n  do: run {command} again with --resume, or remove the damaged folder",
             file=sys.stderr,
         )
         return USER_FAULT
     except KeyboardInterrupt:
-        print("luthier: interrupted; the same command with --resume goes on where it stopped", file=sys.stderr)
+        how = "; the same command with --resume goes on where it stopped" if _resumes(options) else ""
+        print(f"luthier: interrupted{how}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away (`luthier list | head`)
         sys.stderr.close()
         return DONE
+
+
+def _resumes(options: argparse.Namespace) -> bool:
+    """Whether the verb has --resume: whoever chats or serves has nothing to go on with."""
+    return hasattr(options, "resume")
 
 
 def _interrupt(*_: Any) -> None:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from ..errors import UserError
-from .listening import hosts, listening_options, refuse_open, token
+from .listening import address, hosts, listening_options, refuse_open, token
 from .words import DONE, NewVerb
 
 SILENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
@@ -34,7 +34,7 @@ def _app(options: argparse.Namespace) -> int:
     known = token(options)
     os.environ.update(SILENT)
     try:
-        from ..ship.server import bind
+        from ..ship.listen import bind
         from ..studio.door import Door
         from ..studio.place import Place
         from ..studio.site import listen, site, uploads
@@ -52,7 +52,7 @@ def _app(options: argparse.Namespace) -> int:
     way_in = bind(options.host, options.port)
     backbones = tuple(dict.fromkeys([*bases.names(), *options.backbone]))
     door = Door(site(Place(root), backbones, options.language), uploads(), hosts(options, known), known)
-    url = f"http://{options.host}:{way_in.getsockname()[1]}/"
+    url = f"{address(options.host, way_in.getsockname()[1])}/"
 
     def started() -> None:
         print(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from .words import DONE, NewVerb
 
 HELP = "Write a line, an empty one ends. /new forgets what was said."
@@ -20,6 +22,10 @@ def add(verb: NewVerb) -> None:
 
 
 def _chat(options: argparse.Namespace) -> int:
+    if not 0 <= options.temperature < math.inf:
+        raise UserError(
+            f"--temperature is {options.temperature:g}.", "0 or more", "0, the default, always says the likeliest"
+        )
     from ..answers import answered, opened, spoken
 
     voices: dict[str, Any] = {}
@@ -49,7 +55,9 @@ def _chat(options: argparse.Namespace) -> int:
 
 
 def _lines() -> Any:
-    """What is typed, line by line, until an empty line or the end."""
+    """What is typed, line by line, until an empty line or the end; a byte that is no text becomes U+FFFD."""
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")
     while True:
         if sys.stdin.isatty():
             print("> ", end="", file=sys.stderr, flush=True)

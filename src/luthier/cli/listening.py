@@ -24,12 +24,23 @@ def token(options: argparse.Namespace) -> str | None:
         raise UserError(
             f"The environment variable {options.token_env} is empty.", "a token in it", f"export {options.token_env}=…"
         )
+    if not (found.isascii() and found.isprintable()):
+        raise UserError(
+            f"The token in {options.token_env} holds signs that a header of HTTP does not carry everywhere.",
+            "letters, digits and signs of ASCII",
+            "choose another one, such as what `openssl rand -hex 32` prints",
+        )
     return found
+
+
+def address(host: str, port: int) -> str:
+    """Where what listens is reached by HTTP; an IPv6 address stands in brackets, else its colons look like a port's."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def refuse_open(options: argparse.Namespace, known: str | None) -> None:
     """Refuse an address that other machines reach while no token (`known`) is asked for."""
-    from ..ship.server import local
+    from ..ship.listen import local
 
     if not local(options.host) and known is None:
         raise UserError(

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from ..errors import UserError
-from .listening import hosts, listening_options, refuse_open, token
+from .listening import address, hosts, listening_options, refuse_open, token
 from .words import DONE, NewVerb
 
 
@@ -28,7 +28,7 @@ def add(verb: NewVerb) -> None:
 def _serve(options: argparse.Namespace) -> int:
     known, root = token(options), _root(options)
     try:
-        from ..ship.server import bind, listen
+        from ..ship.listen import bind, listen
     except ModuleNotFoundError as fault:
         raise UserError(
             f"Serving needs {fault.name}, which is not installed.", "the extra serve", "pip install 'luthier[serve]'"
@@ -50,7 +50,7 @@ def _serve(options: argparse.Namespace) -> int:
             raise UserError(f"{served.name} is named twice.", "every trial once", "leave one out")
         room.add(served)
     door = bind(options.host, options.port)
-    url = f"http://{options.host}:{door.getsockname()[1]}/v1"
+    url = f"{address(options.host, door.getsockname()[1])}/v1"
 
     def started() -> None:
         names = list(room.served)

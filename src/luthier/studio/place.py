@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,8 +75,8 @@ class Place:
         """A folder that is not there yet, named after what was wished."""
         name = slug(wished) or "study"
         name = f"{name}-study" if name == DATA else name
-        numbers = (self.root / (name if n == 1 else f"{name}-{n}") for n in range(1, MOST_NUMBERS))
-        return next(folder for folder in numbers if not folder.exists())
+        folders = (self.root / numbered for numbered in _numbered(name))
+        return next(folder for folder in folders if not folder.exists())
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
@@ -103,13 +103,11 @@ class Place:
         """
         if not uploads:
             raise DataError(f"{len(uploads)} files were dropped.", accepted(), "drop one file, or one for each split")
-        named: dict[str, Path] = {}
         for path in uploads:
             if kind_of(path) not in FORMATS:
                 raise DataError(f"{path.name} has no known format.", accepted(), "convert it, or unpack the archive")
-            named[_file_name(path)] = path
         folder = self.free_data(uploads[0].name.split(".")[0])
-        for name, path in named.items():
+        for name, path in zip(_file_names(uploads), uploads, strict=True):
             files.write_bytes(folder / name, path.read_bytes())
         return f"{DATA}/{folder.name}"
 
@@ -128,11 +126,28 @@ def slug(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", plain)[:LONGEST].strip("-._")
 
 
-def _file_name(path: Path) -> str:
-    """Its own name, made harmless; `study.json` would look like a study."""
+def _numbered(stem: str, ending: str = "") -> Iterator[str]:
+    """`a.csv`, `a-2.csv`, `a-3.csv`, …"""
+    return (f"{stem}{ending}" if n == 1 else f"{stem}-{n}{ending}" for n in range(1, MOST_NUMBERS))
+
+
+def _file_names(paths: Sequence[Path]) -> list[str]:
+    """A name for each, numbered where two come out alike (`a b.csv`, `a-b.csv`), so that none replaces another.
+
+    Names that differ in case alone are alike: some disks hold them as one.
+    """
+    chosen: dict[str, str] = {}
+    for path in paths:
+        name = next(name for name in _numbered(*_harmless(path)) if name.casefold() not in chosen)
+        chosen[name.casefold()] = name
+    return list(chosen.values())
+
+
+def _harmless(path: Path) -> tuple[str, str]:
+    """Stem and ending of its own name, made harmless; `study.json` would look like a study."""
     endings = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
     stem = slug(path.name.removesuffix(endings)) or "rows"
-    return f"{'rows' if stem == 'study' else stem}{endings.lower()}"
+    return "rows" if stem == "study" else stem, endings.lower()
 
 
 def _changed(folder: Path) -> float:
