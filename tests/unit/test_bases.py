@@ -27,6 +27,7 @@ from luthier.bases import (
     measure,
     pretrain,
     publish,
+    question_tasks,
     rates,
     seq2seq,
     text,
@@ -289,6 +290,25 @@ def test_text_tasks_copy_from_the_text():
     found = [text_tasks.sentence_with_word(_document(text, kind="book"), rng) for _ in range(20)]
     assert any(found)
     assert all(target in prompt for prompt, target in filter(None, found))
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("en", "The river rose at night. In 1912 a man called Peter Long built 14 boats. A dog sat on the bank."),
+        ("zh", "春天来了，河水涨了。张先生在1912年造了十四条船，取名“长风”。孩子们在岸边放风筝，晚上一起吃饭。"),
+    ],
+)
+def test_a_question_leaves_out_a_piece_of_one_sentence(lang, text):
+    rng = random.Random(0)
+    made = [question_tasks.asked_piece(_document(text, lang, "book"), rng) for _ in range(60)]
+    found = [pair for pair in made if pair]
+    assert len({piece for _, piece in found}) > 2
+    assert "1912" in "".join(piece for _, piece in found)
+    for prompt, piece in found:
+        assert text in prompt and piece in text
+        question = prompt.replace(text, "").strip()
+        assert piece not in question and len(question) > len(piece)
 
 
 def test_corpus_is_split_by_text_alone(tmp_path):

@@ -14,7 +14,7 @@ from typing import Any
 
 PLACE = Path(__file__).resolve().parent
 RECIPE_MINUTES = {
-    "seedling-t5": 36,
+    "seedling-t5": 90,
     "seedling-t5-small": 12,
     "seedling-t5-large": 90,
     "seedling-bert": 25,

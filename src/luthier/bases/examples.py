@@ -15,11 +15,12 @@ from tokenizers import Tokenizer
 
 from .corpus import Document
 from .dialogue_tasks import ON_DIALOGUE, summary_given
+from .question_tasks import asked_piece
 from .text_tasks import ON_TEXT, Pair, question_and_answer, translate
 
 LONGEST_INPUT = 380
 LONGEST_TARGET = 110
-SHARES = {"dialogue": 0.48, "text": 0.34, "summary": 0.08, "question": 0.06, "translation": 0.04}
+SHARES = {"dialogue": 0.42, "text": 0.30, "piece": 0.10, "summary": 0.08, "question": 0.06, "translation": 0.04}
 """How the examples are divided among the families of tasks."""
 
 Example = tuple[list[int], list[int]]
@@ -99,6 +100,8 @@ def make_examples(documents: Sequence[Document], words: Tokenizer, count: int, s
     for lang, share in (("en", 0.5), ("zh", 0.5)):
         pairs = _pairs(prose[lang], ON_TEXT, rng)
         examples += task_examples(pairs, words, int(size["text"] * share))
+        pairs = _pairs(prose[lang], [(asked_piece, 1)], rng)
+        examples += task_examples(pairs, words, int(size["piece"] * share))
     for lang, share in (("en", 0.75), ("zh", 0.25)):
         pairs = _pairs(talks[lang], ON_DIALOGUE, rng)
         examples += task_examples(pairs, words, int(size["dialogue"] * share))

@@ -147,7 +147,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--prepared", type=Path, help="folder of what is prepared once (default: RUN/prepared)")
     parser.add_argument("--minutes", type=float, default=20.0, help="processor time a thread, without the preparation")
     parser.add_argument("--steps", type=int, default=0, help="a budget in steps instead of minutes")
-    parser.add_argument("--tasks", type=int, default=40_000, help="how many supervised examples are made")
+    parser.add_argument("--tasks", type=int, default=60_000, help="how many supervised examples are made")
     parser.add_argument("--batch-tokens", type=int, help="padded tokens a batch (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

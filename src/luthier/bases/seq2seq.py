@@ -44,6 +44,7 @@ class Seq2Seq:
         matrices=5e-3,
         rest=5e-3,
         special={"relative_attention_bias": 2e-2, "Attention.q.weight": 0.4},
+        shrink=0.4,
     )
     """T5 does not scale its attention scores, so query weights live on a smaller scale."""
     task_shares = ((0.05, 0.3), (1.0, 0.7))

@@ -189,10 +189,12 @@ def question_and_answer(document: Document, rng: random.Random) -> Pair | None:
         if document.text.startswith(question_mark) and answer_mark in document.text:
             question, answer = document.text[len(question_mark) :].split(answer_mark, 1)
             shape = rng.random()
-            if shape < 0.4:
+            if shape < 0.2:
                 return question, answer
-            if shape < 0.7:
+            if shape < 0.4:
                 return f"{question_mark}{question}{answer_mark}".rstrip(" "), answer
+            if shape < 0.8:
+                return f"{question}\n\n{ask(rng, document.lang, ('Answer: ',), ('回答：',))}", answer
             prompt = ask(rng, document.lang, ("Answer the question.",), ("回答问题。",))
             return f"{prompt}\n\n{question}", answer
     return None
