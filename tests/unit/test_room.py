@@ -20,9 +20,9 @@ from luthier.errors import DataError, Refused
 from luthier.predict import Decoding, greedy
 from luthier.ship.ask import Ask, Wish
 from luthier.ship.openai import ChatRequest
-from luthier.ship.room import Full, Limits, Room
+from luthier.ship.room import Room
 from luthier.ship.served import Served
-from luthier.ship.turns import Turns
+from luthier.ship.turns import Full, Limits, Turns
 
 WORDS = ("lora(rank=4)", "prompt(tokens=5)", "prefix(tokens=3)", "ia3")
 MOST = 10
@@ -185,6 +185,16 @@ def test_weights_that_replace_the_backbones_wait_for_the_rows_of_the_others(firs
     added.result()
     made._seats.clear()
     assert late.said == alone(other, 1), "what nobody needs any more is off the backbone"
+
+
+def test_a_row_whose_delta_went_before_it_could_wait_is_refused_beside_what_came_instead():
+    bone = tiny.ending("llama")
+    made = room(bone, ("lora(rank=4)",))
+    late = ask(made.served.pop("lora(rank=4)#0"), 0)  # its text is being tokenised meanwhile
+    made.add(served(bone, "full", 3))
+    with pytest.raises(Refused, match="full"):
+        made.submit([late])
+    assert made.load == (0, 0)
 
 
 def test_what_was_mounted_alone_does_not_stay_for_the_next_rows():

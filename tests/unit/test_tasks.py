@@ -380,6 +380,8 @@ def test_choices_are_never_left_out():
     for rows in (listed, lettered):
         with pytest.raises(DataError, match="no default prompt shows them"):
             infer(rows)
+    labels = [{"text": f"t {i}", "options": ["a", "b"], "label": "ab"[i % 2]} for i in range(60)]
+    assert infer(labels)[0].word == "classify", "every row has the same labels"
     task, _ = infer(listed, prompt="{question}\n{choices}\nAnswer: ", answer="answer")
     assert task.prompt_text(examples(task, listed, "train")[0][0]) == "Which 0?\na\nb\nAnswer: "
 

@@ -37,8 +37,9 @@ def _serve(options: argparse.Namespace) -> int:
     import asyncio
 
     from ..ship.desk import Desk
-    from ..ship.room import Limits, Room
+    from ..ship.room import Room
     from ..ship.served import open_served
+    from ..ship.turns import Limits
 
     for name in ("rows", "waiting"):
         if getattr(options, name) < 1:

@@ -23,11 +23,12 @@ Heard = asyncio.Queue[tuple[int, str, str]]
 
 
 BROKEN = {
-    "gone": Fault(499, "The client has left.", "client_left"),
-    "failed": Fault(500, "The model failed on this request.", "internal_error"),
-    "stopped": Fault(503, "The server is shutting down.", "draining", retry=5),
+    "gone": (499, "The client has left.", "client_left"),
+    "failed": (500, "The model failed on this request.", "internal_error"),
+    "stopped": (503, "The server is shutting down.", "draining"),
 }
-"""How a row may end without an answer, and what its client is told."""
+"""How a row may end without an answer -> the `Fault` that its client is told, new for each: one that is raised again
+and again would hold every frame it came through."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Asked:
                 pass
         for ask in self.asks:
             if ask.ended in BROKEN:
-                raise BROKEN[ask.ended]
+                raise Fault(*BROKEN[ask.ended])
         return self.asks
 
     async def _left(self) -> None:

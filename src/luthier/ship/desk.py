@@ -17,8 +17,9 @@ from ..errors import Damaged, UserError
 from .asked import Asked, Wanted
 from .body import Fault
 from .gauges import Gauges
-from .room import Full, Room
+from .room import Room
 from .served import Served, open_served, trials_in
+from .turns import Full
 
 
 class Desk:

@@ -11,7 +11,6 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,23 +21,7 @@ from .ask import Ask
 from .running import Running
 from .seats import Seats, check_company
 from .served import Served
-from .turns import Turns
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a room takes before it says no."""
-
-    rows: int = 32
-    """Decoded together."""
-    prefill_tokens: int = 4096
-    """Read between two steps: rows under way wait for newcomers no longer than this."""
-    waiting: int = 64
-    """Rows before the door."""
-
-
-class Full(Exception):
-    """Too many rows wait already."""
+from .turns import Full, Limits, Turns
 
 
 class Room:
@@ -65,8 +48,10 @@ class Room:
 
         Raises:
             Full: there are too many already.
+            Refused: their delta was removed meanwhile, and what came instead cannot share a batch with it.
         """
         with self._lock:
+            check_company({*list(self.served.values()), *self._under_way(), *(ask.served for ask in asks)})
             if len(self._turns) + len(asks) > self.limits.waiting:
                 raise Full
             for ask in asks:
@@ -87,9 +72,13 @@ class Room:
             Refused: a delta that cannot share a batch with what is served, or with rows that are still under way.
         """
         with self._lock:
-            under_way = {ask.served for ask in (*self._running.asks, *self._turns.waiting)}
-        check_company({*(s for s in self.served.values() if s.name != served.name), *under_way, served})
-        self.served[served.name] = served
+            others = {s for s in self.served.values() if s.name != served.name}
+            check_company({*others, *self._under_way(), served})
+            self.served[served.name] = served
+
+    def _under_way(self) -> set[Served]:
+        """Whose rows are being said or wait."""
+        return {ask.served for ask in (*self._running.asks, *self._turns.waiting)}
 
     # -- the thread that owns the model -------------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ async def _pieces(asked: Asked, told: Told, counted: bool) -> AsyncIterator[str]
     async with aclosing(asked.news()) as news:  # closed with the client, not when somebody collects it
         async for which, text, ended in news:
             if ended in BROKEN:
-                yield event(BROKEN[ended].answer)
+                yield event(Fault(*BROKEN[ended]).answer)
                 return
             if len(text) > len(shown[which]) and text.startswith(shown[which]):
                 yield told.piece(which, text[len(shown[which]) :])

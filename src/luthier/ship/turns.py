@@ -1,10 +1,27 @@
-"""Who is next: fair between clients, and between the deltas of a client."""
+"""Who may wait, and who is next: fair between clients, and between the deltas of a client."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from .ask import Ask
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a room takes before it says no."""
+
+    rows: int = 32
+    """Decoded together."""
+    prefill_tokens: int = 4096
+    """Read between two steps: rows under way wait for newcomers no longer than this."""
+    waiting: int = 64
+    """Rows before the door."""
+
+
+class Full(Exception):
+    """Too many rows wait already."""
 
 
 class Turns:

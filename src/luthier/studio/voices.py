@@ -9,9 +9,10 @@ from pathlib import Path
 from ..errors import UserError
 from ..ship.ask import Ask, Wish
 from ..ship.asked import check_room
-from ..ship.room import Limits, Room
+from ..ship.room import Room
 from ..ship.seats import alone
 from ..ship.served import Served, open_served
+from ..ship.turns import Limits
 from ..tasks.template import columns_of
 from .voice import Voice
 

@@ -70,7 +70,8 @@ def settle(
         form, answer = find(columns, answer) or _no_form(columns)
         inputs = [c for c in form.columns if not c.endswith("?") or _used(bare(c), rows)]
         word = form.word
-        _show_choices(columns, [*map(bare, inputs), answer])
+        if word in ("answer", ""):  # a label is one of the same few in every row
+            _show_choices(columns, [*map(bare, inputs), answer])
     if answer in map(bare, inputs):
         raise DataError(f"The prompt shows the answer {answer!r}.", "other columns in the prompt", "take it out")
     task = given or words[word or ("classify" if _few(rows, answer) else "answer")]()
