@@ -16,7 +16,7 @@ def measure(threads: int, device: str) -> Facts:
     """Best of five products of 2048×2048 matrices (8192 on a GPU), and of five copies of 256 MB (4 GB)."""
     import torch
 
-    from luthier.backbone import fast_precision
+    from luthier.machine import fast_precision
 
     torch.set_num_threads(threads)
     side, floats = (8192, 2**30) if device == "cuda" else (2048, 2**26)

@@ -60,7 +60,7 @@ class Job:
     @property
     def half(self) -> bool:
         """Whether this machine computes bf16 fast and may use it."""
-        from luthier.backbone import fast_precision
+        from luthier.machine import fast_precision
 
         return self.precision == "auto" and fast_precision() == "bf16"
 

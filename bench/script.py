@@ -16,7 +16,7 @@ import transformers as hf
 from workloads import TOGETHER
 
 from luthier import files
-from luthier.backbone import fast_precision
+from luthier.machine import fast_precision
 
 WIDTH = 512
 SEQ2SEQ = {"task_type": "SEQ_2_SEQ_LM"}

@@ -30,7 +30,7 @@ it makes first. M0 to M4 are the tasks of the recipes in `examples/`. What they 
 """
 
 METHODS = "zero_shot, full, lora(rank=16), dora(rank=8), ia3, bitfit(everywhere=True), prompt, prefix(tokens=20)"
-ON_HEADS = "full, lora(rank=8), ia3, prefix(tokens=20)"
+LIKE_THE_LAB = METHODS.replace("rank=16", "rank=32")
 ALL_ON_HEADS = (
     "full, lora(rank=8), dora(rank=8), ia3, bitfit(everywhere=True), layernorm, bottleneck(size=16), "
     "prompt(tokens=20), prefix(tokens=20)"
@@ -39,8 +39,8 @@ ALL_ON_HEADS = (
 STUDIES = {
     "dialogsum": (
         "M0, English dialogue summaries, three seeds",
-        f'seedling-t5 {DATA}/dialogsum "zero_shot, full, lora(rank=32), ia3, prefix(tokens=20)" '
-        "--train-rows 800 --dev-rows 60 --test-rows 250 --epochs 2 --seeds 3",
+        f'seedling-t5 {DATA}/dialogsum "{LIKE_THE_LAB}" --train-rows 800 --dev-rows 60 --test-rows 250 --epochs 2 '
+        "--seeds 3 --no-search",
     ),
     "dialogsum-all": (
         "M0, every training row",
@@ -48,8 +48,8 @@ STUDIES = {
         "--no-search",
     ),
     "dialogsum-longer": (
-        "M0, every training row, twice",
-        f'seedling-t5 {DATA}/dialogsum "full" --epochs 2 --dev-rows 100 --no-search',
+        "M0, every training row, three times",
+        f'seedling-t5 {DATA}/dialogsum "full" --epochs 3 --dev-rows 100 --no-search',
     ),
     "dialogsum-untrained": (
         "M0 over random weights",
@@ -79,13 +79,13 @@ STUDIES = {
     ),
     "instruct": (
         "M3, many tasks mixed, four never seen",
-        f'seedling-t5 {DATA}/instruct_t0_mix "zero_shot, full, lora(rank=16)" --epochs 1 --dev-rows 60 '
-        "--test-rows 400 --no-search "
+        f'seedling-t5 {DATA}/instruct_t0_mix "{METHODS}" --epochs 1 --dev-rows 60 --test-rows 400 --no-search '
         "--task \"instruct(held_out=('rotten_tomatoes','paws','common_gen','qasc'), cap=80, max_new_tokens=24)\"",
     ),
     "chnsenticorp": (
         "M4, Chinese reviews, three seeds",
-        f'seedling-bert {DATA}/chnsenticorp "{ON_HEADS}" --train-rows 1000 --dev-rows 100 --epochs 2 --seeds 3',
+        f'seedling-bert {DATA}/chnsenticorp "{ALL_ON_HEADS}" --train-rows 1000 --dev-rows 100 --epochs 2 --seeds 3 '
+        "--no-search",
     ),
     "chnsenticorp-all": (
         "M4, every training row",

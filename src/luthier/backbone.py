@@ -21,6 +21,7 @@ from .dress import dress
 from .errors import Damaged, Refused, SpellingError, UserError
 from .families import FAMILIES, FUSED, SHORT, Family
 from .heads import DenseHead, Head
+from .machine import fast_precision
 from .spell import closest
 
 PRECISIONS = ("auto", "fp32", "bf16", *pretrained.QUANTISED)
@@ -341,14 +342,6 @@ class Backbone:
             "new_tokens": self.new_tokens(),
             "caveats": list(self.caveats),
         }
-
-
-def fast_precision() -> str:
-    """bf16 where the hardware multiplies it fast (AMX, AVX512-BF16, a GPU that has it), else fp32."""
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return "bf16" if fast else "fp32"
 
 
 def fingerprint(model: nn.Module, new: Sequence[str] = ()) -> str:

@@ -73,3 +73,13 @@ def commit() -> str | None:
         ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
     )
     return asked.stdout.strip() or None
+
+
+def fast_precision() -> str:
+    """bf16 where the hardware multiplies it fast (AMX, AVX512-BF16, a GPU that has it), else fp32."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return "bf16" if fast else "fp32"

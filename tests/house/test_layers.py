@@ -70,6 +70,7 @@ RECIPE = tuple(
 
 DOORS = {
     "torch": (
+        "machine",
         "affine",
         "delta",
         "ops",

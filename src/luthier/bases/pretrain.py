@@ -10,6 +10,9 @@ machine takes longer and learns as much. The learning rate, the length of the wi
 follow the share of the budget that is used up. Started again on the same folder, a run goes on where it stopped (with
 fewer minutes it comes to its end sooner). Given `--steps`, two runs with one seed see the same batches and rates.
 
+Products are computed in bf16 where the machine does that fast (`--precision fp32` forbids it); weights, sums and the
+optimisers' memory are fp32.
+
 On a machine that others use too, set OMP_WAIT_POLICY=PASSIVE: threads that spin while they wait for one another take
 longer by far once another program holds a core, and what they waste would count.
 """
@@ -28,6 +31,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from ..machine import fast_precision
 from . import checkpoint, prepare
 from .batch import Batch
 from .examples import Example, ExampleStore, batches
@@ -57,7 +61,8 @@ class Run:
         self.tasks = ExampleStore(prepared / "tasks")
         vectors = word_vectors(np.load(prepared / "directions.npy"), self.recipe.width, options.seed)
         self.model = self.recipe.fresh(options.seed, vectors)
-        self.optimizers = optimizers_for(self.model, self.recipe.rates)
+        self.half = (fast_precision() if options.precision == "auto" else options.precision) == "bf16"
+        self.optimizers = optimizers_for(self.model, self.recipe.rates, self.half)
         self.progress = checkpoint.resume(out / "checkpoint", self.model, self.optimizers)
         self.task_rows = self._task_rows()
 
@@ -85,7 +90,8 @@ class Run:
     def learn(self) -> float:
         """One step; gives the batch's loss."""
         factor, batch = rate_factor(self.used, self.recipe.rates.decay_from), self.next_batch()
-        loss = self.recipe.loss(self.model, batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            loss = self.recipe.loss(self.model, batch)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_LIMIT)
         for optimizer in self.optimizers:
@@ -150,6 +156,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", type=int, default=60_000, help="how many supervised examples are made")
     parser.add_argument("--batch-tokens", type=int, help="padded tokens a batch (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="of the products")
     parser.add_argument("--threads", type=int, default=2)
     return parser
 

@@ -38,8 +38,8 @@ class Rates:
     shrink: float = 2.0
 
 
-def optimizers_for(model: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the blocks, AdamW for all the rest."""
+def optimizers_for(model: nn.Module, rates: Rates, half: bool = False) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the blocks (`half`: its products in bf16), AdamW for all the rest."""
     matrices, rest = defaultdict(list), defaultdict(list)
     for name, weight in model.named_parameters():
         own = next((rate for part, rate in rates.special.items() if part in name), None)
@@ -48,7 +48,7 @@ def optimizers_for(model: nn.Module, rates: Rates) -> list[torch.optim.Optimizer
         else:
             rest[rates.rest if own is None else own].append(weight)
     groups = [{"params": group, "share": share, "weight_decay": rates.shrink} for share, group in matrices.items()]
-    muon = Muon(groups, lr=rates.matrices)
+    muon = Muon(groups, lr=rates.matrices, half=half)
     groups = [{"params": group, "lr": rate} for rate, group in rest.items()]
     adam = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
     for optimizer in (muon, adam):

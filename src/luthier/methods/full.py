@@ -17,7 +17,11 @@ from .method import Method, rate_in_range
 
 
 class OwnedWeights(Delta):
-    """fp32 copies of the weights, swapped in while attached; the backbone's own tensors are never written."""
+    """fp32 copies of the weights; the backbone's own tensors are never written.
+
+    While attached, the model computes with the copies as they round to its own precision. Gradients pass the rounding
+    as they are and add up in fp32, so that an update smaller than a step of bf16 is not lost.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__({})
@@ -56,15 +60,19 @@ class OwnedWeights(Delta):
     def mount(self, model: nn.Module) -> list[Any]:
         handles = []
         for places, copy in zip(self.places, self.copies):
+            rounded: Tensor | None = None
             for path, name in places:
-                handles.append(_Swap(model.get_submodule(path), name, copy))
+                module = model.get_submodule(path)
+                if rounded is None:
+                    rounded = copy.to(module._parameters[name].dtype)
+                handles.append(_Swap(module, name, rounded))
         return handles
 
 
 class _Swap:
     """One weight replaced until `remove()`."""
 
-    def __init__(self, module: nn.Module, name: str, weight: nn.Parameter) -> None:
+    def __init__(self, module: nn.Module, name: str, weight: Tensor) -> None:
         self.module, self.name, self.original = module, name, module._parameters[name]
         module._parameters[name] = weight
 
@@ -81,7 +89,7 @@ class Full(Method):
     Trained: everything; count = all parameters, tied ones once. Costs about 18 bytes a parameter with AdamW and
     ships the whole model.
     Wins with many rows and small backbones; fails on small data (over-fitting), on memory, and on forgetting.
-    Computes in fp32.
+    Keeps its weights in fp32 and computes in the backbone's precision.
     Defaults: 5e-5 at 250 M parameters, falling with size to the power 2/3: through the published 1e-5 to 1e-4 at
     0.1 to 1 B and the 1e-3 that tiny models bear. Searched at 250 M: 1e-5 (the dialogue-summary lab) to 3e-4 (T0's,
     which is Adafactor's).
