@@ -10,7 +10,9 @@ from functools import cache
 
 from torch import nn
 
+from .ops.attention import EvenBias
 from .ops.dropout import Dropout
+from .ops.four_bit import FourBit
 from .ops.gelu import FastGELU
 from .ops.norm import FastNorm
 
@@ -19,6 +21,8 @@ CLOTHES: dict[str, type] = {
         ("T5LayerNorm", "MT5LayerNorm", "LlamaRMSNorm", "MistralRMSNorm", "Qwen2RMSNorm", "Qwen3RMSNorm"), FastNorm
     ),
     **dict.fromkeys(("NewGELUActivation", "BloomGelu"), FastGELU),
+    **dict.fromkeys(("T5Attention", "MT5Attention"), EvenBias),
+    "Linear4bit": FourBit,
 }
 """Class of the model library -> what is mixed in before it. By name: this file does not import the library."""
 

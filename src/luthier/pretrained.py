@@ -28,6 +28,7 @@ from . import bases
 from .errors import Refused, UserError
 from .families import Family
 from .ops.attention import attention
+from .ops.four_bit import by_hand, decoded
 from .spell import closest
 
 INTERFACE = "luthier"
@@ -160,6 +161,9 @@ def plain_matrix(module: nn.Module) -> Tensor:
     """A projection's weight as (out, in), dequantised where it is kept in fewer bits."""
     weight = module.weight
     if is_quantised(module):
+        state = getattr(weight, "quant_state", None)
+        if state is not None and by_hand(weight, state.shape[1]):
+            return decoded(weight, state)
         from transformers.integrations.bitsandbytes import dequantize_bnb_weight  # its import takes seconds
 
         return dequantize_bnb_weight(weight, getattr(module, "state", None))

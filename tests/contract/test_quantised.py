@@ -11,6 +11,7 @@ from luthier.backbone import Backbone
 from luthier.delta import Delta
 from luthier.errors import Refused, UserError
 from luthier.methods import METHODS
+from luthier.ops.four_bit import decoded
 from luthier.spell import parse
 from luthier.train import Training, mean_loss
 
@@ -80,6 +81,22 @@ def test_weights_are_nearly_those_that_were_given(family, precision, apart, fold
         assert 0 <= error < apart
         packed += error > 0
     assert packed, "nothing was quantised"
+
+
+@pytest.mark.parametrize("width", [32, 96, 128])
+def test_four_bits_are_decoded_by_the_words_of_the_format_at_every_width(width):
+    """Codes and scales are read one by one here; the library does it wrongly on some CPUs at odd widths."""
+    from bitsandbytes import functional
+
+    torch.manual_seed(3)
+    weight = torch.randn(32, width)
+    packed, state = functional.quantize_4bit(weight, quant_type="nf4", compress_statistics=True)
+    scales = functional.dequantize_blockwise(state.absmax, state.state2) + state.offset
+    signs = packed.flatten().tolist()
+    codes = [half for sign in signs for half in (sign >> 4, sign & 15)]
+    wanted = [state.code[c].item() * scales[i // state.blocksize].item() for i, c in enumerate(codes)]
+    torch.testing.assert_close(decoded(packed, state).flatten(), torch.tensor(wanted))
+    assert (decoded(packed, state) - weight).norm() < 0.15 * weight.norm()
 
 
 def test_full_fine_tuning_is_refused_and_the_method_for_it_named(folders):

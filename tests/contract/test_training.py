@@ -191,6 +191,28 @@ def test_full_over_bf16_computes_in_bf16_and_adds_up_what_bf16_would_lose(family
     assert all(0 < far <= 5e-5 for far in moved.values()), moved
 
 
+@pytest.mark.parametrize("word", ["lora(rank=4)", "dora(rank=4)"])
+@pytest.mark.parametrize("family", ["t5", "bert"])  # without and with a bias below the change
+def test_quick_products_are_the_exact_ones_to_16_bits(family, word):
+    actor = tiny.delta(tiny.shared(family), word, moved=0.3).actors[0]
+    features = next(p for p in actor.parameters() if p.ndim == 2 and len(p) == 4).shape[1]
+    torch.manual_seed(2)
+    x, y = torch.randn(3, 5, features).bfloat16(), torch.randn(3, 5, features).bfloat16()
+    up = torch.randn(3, 5, features)
+
+    def changed(dtype):
+        actor.zero_grad()
+        given = [t.detach().to(dtype).requires_grad_() for t in (x, y)]
+        out = actor.after(*given)
+        out.backward(up.to(dtype))
+        return out.detach(), *[t.grad for t in (*given, *actor.parameters())]
+
+    quick, exact = changed(torch.bfloat16), changed(torch.float32)
+    assert quick[0].dtype == torch.bfloat16 and not torch.equal(quick[0], y)
+    for one, other in zip(quick, exact):
+        assert (one.float() - other).norm() < 0.02 * other.norm()
+
+
 def test_nothing_to_train_is_refused():
     bone = tiny.shared("gpt2")
     with pytest.raises(Refused, match="nothing to train"):

@@ -111,6 +111,7 @@ DOORS = {
     "pyarrow": ("data.formats",),
     "datasets": ("data.sources",),
     "numpy": (
+        "ops",
         "by_task",
         "slots",
         "metrics",

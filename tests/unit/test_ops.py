@@ -13,43 +13,48 @@ from torch.nn import functional as F
 from transformers.activations import ACT2FN
 from transformers.models.bloom.modeling_bloom import BloomGelu
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
-from transformers.models.t5.modeling_t5 import T5LayerNorm
+from transformers.models.t5.modeling_t5 import T5Attention, T5LayerNorm
 
 from luthier.dress import dress, undress
 from luthier.ops import attention as attending
 from luthier.ops import label_loss as losing
 from luthier.ops.attention import attention
-from luthier.ops.dropout import LEVELS, Dropout, dropout, kept_bytes, levels_kept
+from luthier.ops.dropout import MANY, Dropout, drawn, dropout, scale_of
 from luthier.ops.label_loss import label_loss
 
 # -- dropout ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_dropout_keeps_with_the_probability_it_scales_by(dtype):
     torch.manual_seed(0)
     x = torch.ones(400, 500, dtype=dtype, requires_grad=True)
     y = dropout(x, 0.1)
-    kept, share = y != 0, levels_kept(0.1) / LEVELS
+    kept, share = y != 0, 1 / scale_of(0.1, dtype)
     assert kept.float().mean().item() == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / x.numel()))
     assert set(y[kept].unique().tolist()) == {torch.tensor(1 / share, dtype=dtype).item()}
+    assert y.double().mean().item() == pytest.approx(1, abs=0.004)
     y.sum().backward()
     assert torch.equal(x.grad, y.detach()), "the gradient passes where the value passed, with the same scale"
 
 
-def test_every_byte_of_a_word_is_as_random_as_the_others():
+@pytest.mark.parametrize("rows", [MANY // 16, MANY])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_every_part_of_a_word_is_as_random_as_the_others(dtype, rows):
     """The top byte of a signed draw has a bit that is always zero; eight neighbours must not know of each other."""
     torch.manual_seed(1)
-    share = 128 / LEVELS
-    kept_N8 = kept_bytes(torch.Size((40_000, 8)), 128).double()
-    error = math.sqrt(share * (1 - share) / len(kept_N8))
-    assert (kept_N8.mean(0) - share).abs().max() < 5 * error
+    mask, scale = zip(*[drawn(torch.Size((rows, 8)), 0.5, dtype) for _ in range(3 * MANY // rows)])
+    kept_N8 = (torch.cat(mask) != 0).double()
+    assert scale_of(0.5, dtype) == 2.0 and set(scale) == {1.0 if dtype == torch.bfloat16 else 2.0}
+    error = math.sqrt(0.25 / len(kept_N8))
+    assert (kept_N8.mean(0) - 0.5).abs().max() < 5 * error
     together = torch.corrcoef(kept_N8.T) - torch.eye(8)
     assert together.abs().max() < 5 / math.sqrt(len(kept_N8))
 
 
-def test_masks_follow_from_the_generator_alone():
-    x = torch.ones(7, 13)
+@pytest.mark.parametrize("shape", [(7, 13), (MANY, 9)])
+def test_masks_follow_from_the_generator_alone(shape):
+    x = torch.ones(shape)
     torch.manual_seed(5)
     one, state = dropout(x, 0.3), torch.get_rng_state()
     two = dropout(x, 0.3)
@@ -60,8 +65,8 @@ def test_masks_follow_from_the_generator_alone():
 
 
 @pytest.mark.parametrize("p", [0.001, 0.01, 0.999])
-def test_a_probability_too_fine_for_bytes_is_torchs(p):
-    assert levels_kept(p) is None
+def test_a_probability_too_fine_for_a_mask_is_torchs(p):
+    assert scale_of(p, torch.float32) is None
     torch.manual_seed(2)
     ours = dropout(torch.ones(3000), p)
     torch.manual_seed(2)
@@ -69,8 +74,9 @@ def test_a_probability_too_fine_for_bytes_is_torchs(p):
 
 
 @pytest.mark.parametrize("p", [0.05, 0.1, 0.2, 0.5, 0.9])
-def test_usual_probabilities_are_close_enough(p):
-    assert levels_kept(p) / LEVELS == pytest.approx(1 - p, abs=0.05 * min(p, 1 - p))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_usual_probabilities_are_close_enough(p, dtype):
+    assert 1 / scale_of(p, dtype) == pytest.approx(1 - p, abs=0.05 * min(p, 1 - p))
 
 
 def test_no_dropout_is_the_identity():
@@ -119,13 +125,14 @@ def test_norm_in_bf16_rounds_where_the_plain_one_rounds(kind):
     torch.testing.assert_close(fast_gradient, gradient, rtol=0.02, atol=0.02)
 
 
-def test_a_trained_norm_still_learns():
-    plain, fast = norm(T5LayerNorm).requires_grad_(True), norm(T5LayerNorm).requires_grad_(True)
+@pytest.mark.parametrize(("dtype", "far"), [(torch.float32, 0.0), (torch.bfloat16, 0.01)])
+def test_a_trained_norm_still_learns(dtype, far):
+    plain, fast = (norm(T5LayerNorm, dtype).requires_grad_(True) for _ in range(2))
     dress(fast)
-    x = torch.randn(5, 48)
+    x = torch.randn(5, 48).to(dtype)
     for module in (plain, fast):
-        module(x).square().sum().backward()
-    assert torch.equal(plain.weight.grad, fast.weight.grad)
+        module(x).float().square().sum().backward()
+    torch.testing.assert_close(fast.weight.grad, plain.weight.grad, rtol=far, atol=far)
 
 
 @pytest.mark.parametrize("make", [lambda: ACT2FN["gelu_new"], BloomGelu], ids=["gelu_new", "bloom"])
@@ -135,6 +142,14 @@ def test_gelu_is_the_written_out_one(make):
     x = torch.linspace(-9, 9, 4001)
     for one, two in zip(value_and_gradient(plain, x.double()), value_and_gradient(fast, x)):
         torch.testing.assert_close(two.double(), one, rtol=1e-6, atol=3e-6)
+
+
+def test_position_bias_is_laid_out_as_the_scores_are():
+    bone = tiny.shared("t5")
+    first = bone.model.encoder.block[0].layer[0].SelfAttention
+    bias = first.compute_bias(6, 6)
+    assert bias.is_contiguous() and not T5Attention.compute_bias(first, 6, 6).is_contiguous()
+    assert torch.equal(bias, T5Attention.compute_bias(first, 6, 6))
 
 
 # -- attention --------------------------------------------------------------------------------------------------------
@@ -210,7 +225,7 @@ def test_attention_dropout_in_distribution():
     q, k = torch.zeros(2000, 1, 4, 8), torch.zeros(2000, 1, 6, 8)
     v = torch.eye(6, 8).expand(2000, 1, 6, 8)  # with equal scores the output is the weights themselves
     weights = attention(Module().train(), q, k, v, None, dropout=0.1)[0][..., :6]
-    share = levels_kept(0.1) / LEVELS
+    share = 1 / scale_of(0.1, torch.float32)
     assert (weights != 0).float().mean().item() == pytest.approx(share, abs=0.006)
     assert weights.mean().item() == pytest.approx(1 / 6, rel=0.01)
     assert torch.equal(attention(Module().eval(), q, k, v, None, dropout=0.1)[0][..., :6] != 0, weights >= 0)
@@ -292,4 +307,4 @@ def test_a_subclass_of_dropout_keeps_its_own_way():
 
 
 def test_the_interface_uses_these_ops():
-    assert attending.kept_bytes is kept_bytes
+    assert attending.drawn is drawn

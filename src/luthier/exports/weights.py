@@ -18,7 +18,7 @@ from ..methods.dora import Decomposed
 from ..methods.full import OwnedWeights
 from ..methods.ia3 import ScaleInput, ScaleOutput
 from ..methods.layernorm import NormChange
-from ..methods.lora import LowRank
+from ..methods.low_rank import LowRank
 from ..tokens import TaughtRows
 
 WHY_NOT = {

@@ -13,7 +13,8 @@ from ..affine import Affine
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
 from ..spell import spelled
-from .lora import LoRA, LowRank
+from .lora import LoRA
+from .low_rank import LowRank, quick
 from .method import Method, at_least, dropout_in_range, rate_in_range
 
 
@@ -43,6 +44,10 @@ class Decomposed(Actor):
 
     def after(self, x: Tensor, y: Tensor) -> Tensor:
         share_o, bias_o = self.share_o(), self._frozen[1]
+        if quick(x, y):  # the gain apart from 1, since 16 bits cannot tell small gains from none
+            moved = self.low.added(x, y)
+            free = moved if bias_o is None else moved - bias_o.to(y.dtype)
+            return torch.addcmul(moved, free, (share_o - 1).to(y.dtype))
         plain = y.float() if bias_o is None else y.float() - bias_o
         return y + ((share_o - 1) * plain + share_o * self.low.change(x)).to(y.dtype)
 

@@ -1,63 +1,102 @@
-"""Dropout from random bytes: one 64-bit word of the generator decides eight elements.
+"""Dropout from random words: one 64-bit word decides four elements of a 16-bit tensor, or eight of a wider one.
 
-Torch draws a Bernoulli variable per element, which on a CPU costs more than the layer around it. A byte knows 256
-levels, so the keep probability is a multiple of 1/256, and the scale is the one of the probability really used:
-the expectation is exact. Masks follow from torch's generator alone, so a resumed training draws the same ones.
+Torch draws a Bernoulli variable per element, which on a CPU costs more than the layer around it. Here a mask is cut
+from random words by whole-number arithmetic in place:
+
+* 16 bits wide (bf16, fp16), an element's own 16 random bits become zero or the scale, as the tensor's number format
+  writes it, so that dropping and scaling is one product. The scale is a number that the format has, and the keep
+  probability its inverse, to 1/65536.
+* Wider, a random byte becomes zero or one, so that a mask costs a byte an element; the keep probability is a multiple
+  of 1/256.
+
+Either way the scale is the one of the probability really used: the expectation is exact. Masks follow from torch's
+generator alone, so a resumed training draws the same ones.
 
 Source: Srivastava et al. 2014, "Dropout", JMLR 15, §4 (scaled in training, as in §10).
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-LEVELS = 256
 CLOSE = 0.05
 """The probability used may differ from the one asked for by this share of the rarer outcome; else torch draws."""
+MANY = 4096
+"""From so many words on, a quicker generator is worth its start, which torch's generator seeds."""
 
 
-def levels_kept(p: float) -> int | None:
-    """How many of the 256 byte values keep an element; None where bytes are too coarse for `p`."""
-    kept = round((1 - p) * LEVELS)
-    return kept if abs(kept / LEVELS - (1 - p)) <= CLOSE * min(p, 1 - p) else None
+@cache
+def scale_of(p: float, dtype: torch.dtype) -> float | None:
+    """What kept elements are multiplied by, the inverse of the keep probability; None where that would be too coarse
+    for `p`."""
+    if dtype.itemsize == 2:
+        scale = torch.tensor(1 / (1 - p), dtype=dtype).item()
+    else:
+        scale = 256 / max(1, round((1 - p) * 256))
+    return scale if abs(1 / scale - (1 - p)) <= CLOSE * min(p, 1 - p) else None
 
 
-def kept_bytes(shape: torch.Size, kept: int) -> Tensor:
-    """A uint8 tensor of ones with probability `kept`/256 and zeros, from torch's CPU generator."""
+def drawn(shape: torch.Size, p: float, dtype: torch.dtype) -> tuple[Tensor, float]:
+    """(a mask to multiply with, the factor that is still to be multiplied by); on the CPU, 0 < p < 1."""
+    scale = scale_of(p, dtype)
+    if scale is None:
+        return F.dropout(torch.ones(shape, dtype=dtype), p), 1.0
+    if dtype.itemsize == 2:
+        pattern = int(torch.tensor(scale, dtype=dtype).view(torch.int16))
+        return _kept(shape, torch.int16, round(65536 / scale)).mul_(pattern).view(dtype), 1.0
+    return _kept(shape, torch.uint8, round(256 / scale)), scale
+
+
+def _kept(shape: torch.Size, kind: torch.dtype, kept: int) -> Tensor:
+    """Ones with probability `kept` in all the values of the whole-number `kind`, and zeros."""
     count = shape.numel()
-    words = torch.empty(-(-count // 8), dtype=torch.int64).random_(-(2**63), None)
-    # Clamping to two neighbouring values and subtracting is a comparison that stays in vectorised bytes.
-    return words.view(torch.uint8)[:count].view(shape).clamp_(LEVELS - 1 - kept, LEVELS - kept).sub_(LEVELS - 1 - kept)
+    bits = _words(-(-count * kind.itemsize // 8)).view(kind)[:count].view(shape)
+    # Clamping to two neighbouring values and subtracting is a comparison that stays vectorised and in place.
+    top = torch.iinfo(kind).max
+    return bits.clamp_(top - kept, top - kept + 1).sub_(top - kept)
+
+
+def _words(count: int) -> Tensor:
+    """64-bit random words."""
+    if count < MANY:
+        return torch.empty(count, dtype=torch.int64).random_(-(2**63), None)
+    seed = int(torch.empty((), dtype=torch.int64).random_())
+    return torch.from_numpy(np.random.SFC64(seed).random_raw(count).view(np.int64))
 
 
 def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
-    """`F.dropout`, equal in distribution; saves one byte an element for the gradient instead of four."""
-    kept = levels_kept(p) if training and 0 < p < 1 and x.device.type == "cpu" else None
-    return F.dropout(x, p, training) if kept is None else _Dropped.apply(x, kept)
+    """`F.dropout`, equal in distribution."""
+    if training and 0 < p < 1 and x.device.type == "cpu" and scale_of(p, x.dtype) is not None:
+        return _Dropped.apply(x, p)
+    return F.dropout(x, p, training)
 
 
 class _Dropped(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kept: int) -> Tensor:
-        mask = kept_bytes(x.shape, kept)
+    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
+        mask, ctx.scale = drawn(x.shape, p, x.dtype)
         ctx.save_for_backward(mask)
-        ctx.scale = LEVELS / kept
-        return (x * mask).mul_(ctx.scale)
+        return _times(x, mask, ctx.scale)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (mask,) = ctx.saved_tensors
-        return (gradient * mask).mul_(ctx.scale), None
+        return _times(gradient, *ctx.saved_tensors, ctx.scale), None
+
+
+def _times(x: Tensor, mask: Tensor, scale: float) -> Tensor:
+    return x * mask if scale == 1.0 else (x * mask).mul_(scale)
 
 
 class Dropout(nn.Dropout):
-    """`nn.Dropout` by random bytes."""
+    """`nn.Dropout` by random words."""
 
     def forward(self, input: Tensor) -> Tensor:
         return dropout(input, self.p, self.training)

@@ -1,7 +1,7 @@
 """Root mean square norm of T5 and Llama: the same numbers in a third of the passes over memory.
 
-y = w · x / √(mean(x²) + ε), statistics in fp32. The weight is frozen in all methods but two, and then the gradient is
-closed: dx = r·(g·w) − x·r³·mean(g·w·x), r = 1/√(mean(x²) + ε). A trained weight takes the plain path.
+y = w · x / √(mean(x²) + ε), statistics in fp32. Gradients are closed: with r = 1/√(mean(x²) + ε),
+dx = r·(g·w) − x·r³·mean(g·w·x), and dw, where it is trained, sums g·x·r over the rows.
 
 Source: Zhang & Sennrich 2019, "Root Mean Square Layer Normalization", arXiv:1910.07467, §3.
 """
@@ -16,8 +16,8 @@ from torch.autograd.function import once_differentiable
 
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-    """x (…, d), frozen weight (d) -> (…, d) in the weight's precision."""
-    if torch.is_grad_enabled() and x.requires_grad:
+    """x (…, d), weight (d) -> (…, d) in the weight's precision."""
+    if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
         return _Normed.apply(x, weight, epsilon)
     return _forward(x, weight, epsilon)[0]
 
@@ -37,11 +37,14 @@ class _Normed(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
         x, weight, inverse = ctx.saved_tensors
+        wide, d_weight = x.float(), None
+        if ctx.needs_input_grad[1]:
+            d_weight = (wide * inverse).mul_(gradient).sum(tuple(range(x.ndim - 1))).to(weight.dtype)
         inner = (gradient * weight).float()
-        along = (inner * x).mean(-1, keepdim=True).mul_(inverse**3)
-        return inner.mul_(inverse).addcmul_(x.float(), along, value=-1).to(x.dtype), None, None
+        along = (inner * wide).mean(-1, keepdim=True).mul_(inverse**3)
+        return inner.mul_(inverse).addcmul_(wide, along, value=-1).to(x.dtype), d_weight, None
 
 
 class FastNorm:
@@ -51,6 +54,8 @@ class FastNorm:
     variance_epsilon: float
 
     def forward(self, hidden_states: Tensor) -> Tensor:
-        if self.weight.requires_grad or hidden_states.dtype != self.weight.dtype:
+        # In fp32 a trained weight takes the plain path: small differences of its gradient grow under AdamW.
+        plain = self.weight.requires_grad and self.weight.dtype.itemsize > 2
+        if plain or hidden_states.dtype != self.weight.dtype:
             return super().forward(hidden_states)  # type: ignore[misc]
         return rms_norm(hidden_states, self.weight, self.variance_epsilon)
