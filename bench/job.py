@@ -19,9 +19,9 @@ from typing import Any
 from workloads import BY_NAME, LOSS_ROWS, Workload
 
 from luthier import files
+from luthier.machine import share_cores
 
 SIDES = ("practice", "expert", "ctranslate2", "luthier")
-"""In the order in which they run."""
 PAD = 0
 """Padding token of every backbone; the mask hides it."""
 WARM_ROWS = 1
@@ -178,6 +178,8 @@ def stay_below_the_free_memory() -> None:
 def child(job_file: Path, facts_file: Path) -> None:
     """What a run's process does: the job, and a line of facts after each stage."""
     job = Job(**files.read_json(job_file))
+    if job.side == "luthier":
+        share_cores()
     if job.device == "cpu":  # a GPU's driver maps far more than it uses
         stay_below_the_free_memory()
     log = files.Appender(facts_file)

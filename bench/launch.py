@@ -14,6 +14,7 @@ from pathlib import Path
 from job import Facts, Job
 
 from luthier import files
+from luthier.machine import COMPILED
 
 HERE = Path(__file__).resolve().parent
 NO_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "MemoryError", "bad_alloc")
@@ -21,7 +22,7 @@ OUT_OF_MEMORY = "out of memory"
 
 
 def settings(threads: int, device: str) -> dict[str, str]:
-    """What the environment says to every process, ours and the rivals'."""
+    """What the environment says to every process, ours and the rivals'; what luthier sets for itself is left out."""
     said = {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
@@ -30,7 +31,8 @@ def settings(threads: int, device: str) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
     }
     seen = "" if device == "cpu" else os.environ.get("CUDA_VISIBLE_DEVICES", "0")  # Trainer would take all there are
-    return os.environ | said | {"CUDA_VISIBLE_DEVICES": seen}
+    given = {name: value for name, value in os.environ.items() if name not in COMPILED}
+    return given | said | {"CUDA_VISIBLE_DEVICES": seen}
 
 
 def launch(job: Job, limit_seconds: float) -> Facts:

@@ -49,8 +49,8 @@ STUDIES = {
         "--no-search",
     ),
     "dialogsum-longer": (
-        "M0, every training row, twice",
-        f'seedling-t5 {DATA}/dialogsum "full" --epochs 2 --dev-rows 100 --no-search',
+        "M0, every training row, four times",
+        f'seedling-t5 {DATA}/dialogsum "full" --epochs 4 --dev-rows 100 --no-search',
     ),
     "dialogsum-untrained": (
         "M0 over random weights",

@@ -13,7 +13,9 @@ from typing import Any
 from . import __version__
 
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "tokenizers", "numpy")
-SHAPES_KEPT = "32"
+COMPILED = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
+"""What oneDNN and torch read before they start: for how many shapes each keeps what it compiled."""
+SHAPES_KEPT = "128"
 
 
 def share_cores() -> None:
@@ -22,11 +24,10 @@ def share_cores() -> None:
     Beside any other busy process, spinning threads take the cores from the ones they wait for: small products were
     measured 50 to 100 times slower on two cores. Asleep, they cost a few microseconds where nothing else runs.
 
-    oneDNN and torch keep what they compiled for 1,024 shapes each, which in bf16 is a gigabyte once rows of all lengths
-    were seen.
+    Left alone, oneDNN and torch keep 1,024 shapes each, which in bf16 is a gigabyte once rows of all lengths were seen.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    for cache in COMPILED:
         os.environ.setdefault(cache, SHAPES_KEPT)
 
 
