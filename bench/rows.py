@@ -84,7 +84,9 @@ def lengths(row: dict[str, Any], columns: Rows, workload: Workload) -> tuple[int
 
 
 def tokens(row: dict[str, Any], columns: tuple[str, ...], pieces: float) -> int:
-    text = " ".join(str(row.get(column) or "") for column in columns)
+    """Of several references, the first: a row has one answer."""
+    found = [row.get(column) or "" for column in columns]
+    text = " ".join(str(value[0] if isinstance(value, list) else value) for value in found)
     return round(pieces * len(PIECE.findall(text)))
 
 

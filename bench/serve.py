@@ -216,8 +216,9 @@ def alone(bone: Any, folders: Sequence[Path], prompts: Sequence[str]) -> dict[tu
 
     import numpy as np
 
+    from luthier.decode import Decoding
     from luthier.encode import Plan
-    from luthier.predict import Decoding, predict
+    from luthier.predict import predict
     from luthier.ship.served import open_served
 
     right = {}

@@ -13,7 +13,7 @@ from job import WARM_ROWS, Facts, Job, answer_lengths, ended, first, head_start,
 from job import timed_generation as timed
 from job import training_facts as facts_of
 
-from luthier import predict
+from luthier import decode, predict
 from luthier.backbone import Backbone
 from luthier.methods.full import Full
 from luthier.methods.lora import LoRA
@@ -65,8 +65,8 @@ def generation(backbone: Backbone, delta: Any, test: Any) -> Facts:
     lengths, end = answer_lengths(test), backbone.tokenizer.eos_token_id
     length_of = {row.tobytes(): length for row, length in zip(test.inputs, lengths)}
     examples = [Example(str(i), str(i), {}, ("",)) for i in range(len(test))]
-    decoding = predict.Decoding(max_new_tokens=max(lengths))
-    start = predict.start
+    decoding = decode.Decoding(max_new_tokens=max(lengths))
+    start = decode.start
 
     def say(rows: int) -> list[int]:
         said = predict.predict(backbone, delta, Summarise(), examples[:rows], first(test, rows), decoding)
@@ -75,7 +75,7 @@ def generation(backbone: Backbone, delta: Any, test: Any) -> Facts:
     def ending(backbone: Backbone, layout: Any, inputs: Any) -> Ending:
         return Ending(start(backbone, layout, inputs), [length_of[row.tobytes()] for row in inputs], end)
 
-    with mock.patch.object(predict, "start", ending):
+    with mock.patch.object(decode, "start", ending):
         return timed(say, len(test))
 
 
@@ -92,6 +92,18 @@ class Ending:
 
     def append(self, chosen_B: Any) -> None:
         self.flow.append(chosen_B)
+
+    def join(self, other: Ending) -> None:
+        self.flow.join(other.flow)
+        self.left = np.concatenate([self.left, other.left])
+
+    def replace(self, seats: Any, other: Ending) -> None:
+        self.flow.replace(seats, other.flow)
+        self.left[seats.cpu().numpy()] = other.left
+
+    @property
+    def mask(self) -> Any:
+        return self.flow.mask
 
     def select(self, stay: Any) -> None:
         self.flow.select(stay)

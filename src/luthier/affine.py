@@ -48,10 +48,11 @@ class Crowd:
         self._rows: list[Tensor | None] = []
 
     def __call__(self, x: Tensor, y: Tensor, owner_B: Tensor) -> Tensor:
-        """`y` (B, S, o) changed, row b by delta `owner_B[b]`, which nobody writes into; `x` (B, S, i)."""
+        """`y` (B, …, o) changed, row b by delta `owner_B[b]`, which nobody writes into; `x` (B, …, i)."""
         if owner_B is not self._owner_B:  # the same rows say many tokens
             self._owner_B = owner_B
-            self._rows = [None if table is None else table[owner_B][:, None] for table in self._tables]
+            ones = (1,) * (y.ndim - 2)  # one at least; two where a norm sees every head by itself
+            self._rows = [None if t is None else t[owner_B].view(-1, *ones, t.shape[1]) for t in self._tables]
         gain_B1o, shift_B1o, own_B1R = self._rows
         changed = y.float()
         if gain_B1o is not None and shift_B1o is not None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from . import data, tasks
 from .backbone import Backbone
+from .decode import Decoding
 from .delta import Delta
 from .encode import plan
 from .errors import DataError, UserError
-from .predict import Decoding
 from .predict import predict as predicted
 from .records import Example, to_json
 from .tasks.template import columns_of, required_columns

@@ -8,7 +8,8 @@ Shapes: B rows, S input positions, T answer positions, L labels, K masks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -23,6 +24,12 @@ from .encode import Plan
 from .errors import TooLong
 from .records import Budget
 
+TOGETHER = 64
+"""Rows answered together: enough to amortise reading the weights, few enough for their keys and values."""
+TOKENS = 12_288
+"""Their padded input tokens: bounds what encoding them and their keys and values take."""
+REFILL = 4
+"""Waiting rows join when they would be one in `REFILL` of the batch: joining copies all keys and values."""
 WINDOW = 50
 """Batches whose rows are sorted by length together: little padding, still a new mix every epoch."""
 
@@ -233,15 +240,37 @@ def _place(batch: Batch, device: torch.device | str) -> Batch:
     return Batch(**moved)
 
 
-def chunks(made: Counted, order: Sequence[int], size: int, most_tokens: int) -> Iterator[list[int]]:
-    """Groups of rows for prediction, in the given order: at most `size` rows and `most_tokens` padded inputs."""
-    group: list[int] = []
-    inputs_R = made.lengths[:, 0].tolist()
-    for row in order:
-        widest = max(inputs_R[r] for r in [*group, row])
-        if group and (len(group) == size or widest * (len(group) + 1) > most_tokens):
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group
+class Queue:
+    """Rows that wait, in the order in which they shall begin.
+
+    Args:
+        widths: input tokens of every row.
+        order: the rows that wait; the longest first makes little padding.
+        rows, tokens: that may be under way at once, padding included.
+    """
+
+    def __init__(self, widths: Sequence[int], order: Iterable[int], rows: int = TOGETHER, tokens: int = TOKENS) -> None:
+        self.widths, self.waiting, self.rows, self.tokens = widths, deque(order), rows, tokens
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting)
+
+    def begin(self, going: Sequence[int]) -> list[int]:
+        """The rows that shall join those under way now; none while there is room for only a few."""
+        new: list[int] = []
+        widest = max((self.widths[row] for row in going), default=0)
+        for row in self.waiting:
+            widest, together = max(widest, self.widths[row]), len(going) + len(new)
+            if together and (together == self.rows or widest * (together + 1) > self.tokens):
+                break
+            new.append(row)
+        if len(new) < len(self.waiting) and len(new) * REFILL < len(going) + len(new):
+            return []
+        for _ in new:
+            self.waiting.popleft()
+        return new
+
+    def groups(self) -> Iterator[list[int]]:
+        """All rows, in groups that begin when the one before has ended."""
+        while self:
+            yield self.begin([])

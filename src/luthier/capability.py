@@ -22,13 +22,14 @@ from . import encode, store
 from .backbone import Backbone
 from .bases import tinies
 from .batches import Layout, collate
+from .decode import Decoding
 from .delta import Delta, attach
 from .encode import Plan
 from .errors import Refused, TrialFailed, UserError
 from .families import FAMILIES
 from .machine import installed
 from .methods import METHODS, Method
-from .predict import Decoding, predict
+from .predict import predict
 from .records import Budget, Example
 from .spell import spell
 from .tasks import Classify, Summarise, Task

@@ -204,7 +204,6 @@ class Decode:
         call, row = line(rows, np.array([max(0.0, after["seconds"] - plain["seconds"]) for plain, after in pairs]))
         return Decode(self.call + call, self.row + row, self.look)
 
-    def seconds(self, lengths: np.ndarray, context: int) -> float:
-        """Decode until every row has its length; a row that has ended costs nothing more."""
-        steps, tokens = int(lengths.max(initial=0)), float(lengths.sum())
-        return self.call * steps + (self.row + self.look * context) * tokens
+    def seconds(self, rows: int, context: float) -> float:
+        """One token for so many rows, each of which looks back at so many tokens."""
+        return self.call + (self.row + self.look * context) * rows

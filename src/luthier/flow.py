@@ -6,6 +6,7 @@
         flow.append(chosen_B)        # what was chosen
         flow.select(stay)            # rows that go on, in any order
         flow.join(other)             # rows that were started elsewhere and have appended as well
+    flow.replace(seats, other)   # the same, in the place of rows that have ended: nobody else's are copied
 
 Rows keep their own lengths: what one row has not got is masked padding on its left, where no position counts.
 
@@ -60,13 +61,11 @@ class Seq2seq:
             self.said = torch.cat([self.said, self.said.new_ones(len(self.said), 1)], 1)
 
     def select(self, stay: Tensor) -> None:
-        self.hidden, self.mask, self.last = self.hidden[stay], self.mask[stay], self.last[stay]
-        self.past.batch_select_indices(stay)
-        if self.said is not None:
-            self.said = self.said[stay]
-            spare = _spare(self.said)
-            self.said = self.said[:, spare:]
-            _each_layer(self.past.self_attention_cache, lambda kept: kept[:, :, spare:])
+        self.mask, self.last = self.mask[stay], self.last[stay]
+        self.said = None if self.said is None else self.said[stay]
+        self._trim()
+        for cache in (self.past.self_attention_cache, self.past.cross_attention_cache):
+            _each_layer(cache, lambda kept: kept[stay])
 
     def join(self, other: Seq2seq) -> None:
         ours, theirs = self._mine(), other._mine()
@@ -79,9 +78,31 @@ class Seq2seq:
         ):
             _join(cache, mine, left)
         self.mask = torch.cat([F.pad(m, (0, long - m.shape[1])) for m in (self.mask, other.mask)])
-        # Keys and values of the input are cached by now: the model only asks for the width of what it encoded.
-        self.hidden = self.hidden.new_zeros(1).expand(len(self.mask), long, self.hidden.shape[2])
         self.last = torch.cat([self.last, other.last])
+        self._encoded(long)
+
+    def replace(self, seats: Tensor, other: Seq2seq) -> None:
+        self.said = _seated(self._mine(), other._mine(), seats, left=True)
+        self.mask = _seated(self.mask, other.mask, seats, left=False)
+        self.last[seats] = other.last
+        _replace(self.past.self_attention_cache, other.past.self_attention_cache, seats, left=True)
+        _replace(self.past.cross_attention_cache, other.past.cross_attention_cache, seats, left=False)
+        self._trim()
+
+    def _trim(self) -> None:
+        """Leave out what is padding in every row."""
+        width = int(self.mask.any(0).sum())
+        self.mask = self.mask[:, :width]
+        _each_layer(self.past.cross_attention_cache, lambda kept: kept[:, :, :width])
+        self._encoded(width)
+        if self.said is not None:
+            spare = _spare(self.said)
+            self.said = self.said[:, spare:]
+            _each_layer(self.past.self_attention_cache, lambda kept: kept[:, :, spare:])
+
+    def _encoded(self, width: int) -> None:
+        """Keys and values of the inputs are cached by now: the model only asks for the width of what it encoded."""
+        self.hidden = self.hidden.new_zeros(1).expand(len(self.mask), width, self.hidden.shape[2])
 
     def _mine(self) -> Tensor:
         if self.said is not None:
@@ -119,7 +140,11 @@ class Causal:
     def select(self, stay: Tensor) -> None:
         self.last, self.mask = self.last[stay], self.mask[stay]
         self.layouts = [self.layouts[row] for row in stay.tolist()]
-        self.past.batch_select_indices(stay)
+        self._trim()
+        _each_layer(self.past, lambda kept: kept[stay])
+
+    def _trim(self) -> None:
+        """Leave out what is padding in every row."""
         spare = _spare(self.mask)
         self.mask = self.mask[:, spare:]
         _each_layer(self.past, lambda kept: kept[:, :, spare:])
@@ -129,6 +154,15 @@ class Causal:
         self.mask = _stack(self.mask, other.mask, 0)
         self.last = torch.cat([self.last, other.last])
         self.layouts += other.layouts
+
+
+    def replace(self, seats: Tensor, other: Causal) -> None:
+        self.mask = _seated(self.mask, other.mask, seats, left=True)
+        self.last[seats] = other.last
+        for seat, own in zip(seats.tolist(), other.layouts):
+            self.layouts[seat] = own
+        _replace(self.past, other.past, seats, left=True)
+        self._trim()
 
 
 Flow = Seq2seq | Causal
@@ -159,6 +193,23 @@ def _join(cache: Any, other: Any, left: bool) -> None:
             short = [width - kept.shape[2] for kept in both]
             padded = [F.pad(k, (0, 0, n, 0) if left else (0, 0, 0, n)) for k, n in zip(both, short)]
             setattr(mine, name, torch.cat(padded))
+
+
+def _seated(mask_BT: Tensor, other_CU: Tensor, seats: Tensor, left: bool) -> Tensor:
+    """The mask with those rows instead of the ones that sat there; they may be no wider."""
+    more = mask_BT.shape[1] - other_CU.shape[1]
+    mask_BT = mask_BT.clone()
+    mask_BT[seats] = F.pad(other_CU, (more, 0) if left else (0, more))
+    return mask_BT
+
+
+def _replace(cache: Any, other: Any, seats: Tensor, left: bool) -> None:
+    """Write the rows of `other` over those in `seats`; what a shorter one leaves of them is masked."""
+    for mine, theirs in zip(cache.layers, other.layers, strict=True):
+        for name in ("keys", "values"):
+            kept, new = getattr(mine, name), getattr(theirs, name)
+            where = slice(kept.shape[2] - new.shape[2], None) if left else slice(new.shape[2])
+            kept[seats, :, where] = new
 
 
 def _each_layer(cache: Any, change: Callable[[Tensor], Tensor]) -> None:

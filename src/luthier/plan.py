@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import calibrate, cores, predict, probe
+from . import calibrate, cores, probe
 from .backbone import Backbone
-from .batches import chunks, micro_batches, steps_per_epoch, total_steps
+from .batches import Queue, micro_batches, steps_per_epoch, total_steps
 from .costs import Cost, Decode, Passes, Widths
 from .memory import AGAIN, OPEN, ROOM, bytes_again, fitting, said, would_fit
 from .methods import METHODS
@@ -178,22 +178,38 @@ class Answering:
             passes = sizes.passes(micro_batches(sizes, np.arange(len(sizes)), Budget().batch_tokens))
             return float(self.infer.seconds(passes).sum()), float(self.infer.bytes(passes).max())
         order = sorted(range(len(sizes)), key=lambda r: -int(sizes.lengths[r, 0]))
-        groups = list(chunks(sizes, order, predict.ROWS, predict.TOKENS))
+        widths = sizes.lengths[:, 0].tolist()
+        groups = list(Queue(widths, order).groups())
         if self.work.labels and not sizes.classes:
             return self._words(sizes, groups)
+        decoding = 0.0
+        if self.work.limit:
+            draw = np.random.default_rng(0)
+            lengths = np.minimum(sizes.lengths[:, 1], self.work.limit)
+            lengths[(draw.random(len(lengths)) < RUNAWAY) | (not tuned)] = self.work.limit
+            groups, decoding = self._decoded(Queue(widths, order), lengths.clip(1).tolist())
         passes = sizes.passes(groups, answers=False)
         if self.infer.widths.joined and not sizes.classes:
             passes = Passes(passes.rows_P, passes.inputs_P, passes.answers_P, passes.rows_P)
-        seconds = float(self.infer.seconds(passes).sum())
-        if self.work.limit:
-            draw = np.random.default_rng(0)
-            for group in groups:
-                lengths = np.minimum(sizes.lengths[group, 1], self.work.limit)
-                lengths[(draw.random(len(group)) < RUNAWAY) | (not tuned)] = self.work.limit
-                # A token looks back at the inputs and, in the mean, at half of the answer before it.
-                context = int(sizes.lengths[group, 0].max() + lengths.max() / 2)
-                seconds += self.decode.seconds(lengths, context)
+        seconds = float(self.infer.seconds(passes).sum()) + decoding
         return seconds, float(self.infer.bytes(passes).max())
+
+    def _decoded(self, queue: Queue, lengths: Sequence[int]) -> tuple[list[list[int]], float]:
+        """(rows that begin together, seconds) until every row has its length: as `decode.answers` goes about it."""
+        groups, seconds, left = [], 0.0, dict[int, int]()
+        while queue or left:
+            new = queue.begin(list(left))
+            if new:
+                groups.append(new)
+                left |= {row: lengths[row] for row in new}
+            rows = new or list(left)
+            steps = 1 if new else min(left.values())  # until the next one ends, nothing changes
+            # In the mean, a token looks back at half of the answer before it.
+            context = max(queue.widths[row] for row in rows) + sum(lengths[row] for row in rows) / len(rows) / 2
+            seconds += steps * self.decode.seconds(len(rows), context)
+            left |= {row: left[row] - steps for row in rows}
+            left = {row: n for row, n in left.items() if n}
+        return groups, seconds
 
     def _words(self, sizes: Sizes, groups: Sequence[Sequence[int]]) -> tuple[float, float]:
         """Labels told by their words: every row is read with every label behind it."""

@@ -1,8 +1,7 @@
 """Generate or classify with any delta attached.
 
-Greedy decoding is our own loop: rows sorted by length, many at once, and a row that has ended leaves the batch
-instead of being computed until the longest one ends. It equals the library's greedy `generate` token for token in
-fp32 (test). Beams and sampling go through the library.
+Greedy decoding is our own loop (`decode`): it equals the library's greedy `generate` token for token in fp32 (test).
+Beams and sampling go through the library.
 
 Shapes: B rows, S input positions, V vocabulary, L labels.
 """
@@ -12,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,35 +18,16 @@ import torch
 from torch import Tensor
 
 from .backbone import Backbone
-from .batches import Layout, Layouts, chunks, collate, micro_batches, pad
+from .batches import TOGETHER, Layout, Queue, collate, micro_batches, pad
+from .decode import Answer, Decoding, answers
 from .delta import Call, Delta, attach
 from .encode import Plan, answer_ids, uses_head, word_of
-from .flow import start
 from .records import Budget, Example, Prediction
 from .slots import pieces
 from .train import class_logits, label_logits, slot_scores
 
-ROWS = 64
-"""Rows decoded together: enough to amortise reading the weights, few enough for their keys and values."""
-TOKENS = 12_288
-"""Padded input tokens encoded together: bounds the attention scores of long inputs."""
 LOGITS = 1 << 25
 """Logits at hand where every token of a text has its own: 128 MB in fp32."""
-LEAVE = 8
-"""Ended rows leave when they are more than one in `LEAVE`: selecting rows copies the keys and values of the rest."""
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How an answer is chosen; greedy unless said otherwise."""
-
-    max_new_tokens: int = 128
-    min_new_tokens: int = 1
-    """An empty answer is never right, so the end token is closed for the first one."""
-    beams: int = 1
-    temperature: float = 0.0
-    """Above 0: sampling."""
-    top_p: float = 1.0
 
 
 def predict(
@@ -59,18 +38,19 @@ def predict(
         yield from _read(backbone, delta, examples, made)
         return
     order = sorted(range(len(made)), key=lambda r: -len(made.inputs[r]))
-    by_class = task.kind == "label"
     with torch.inference_mode(), attach(backbone.model, delta) as call:
-        for rows in chunks(made, order, ROWS, TOKENS):
-            started = time.perf_counter()
-            if by_class:
-                said = _classes(backbone, delta, task, made, rows)
-            else:
-                said = [(text, tokens, None) for text, tokens in _texts(backbone, delta, made, rows, decoding, call)]
-            each = (time.perf_counter() - started) * 1000 / len(rows)
-            for row, (text, tokens, shares) in zip(rows, said):
-                e = examples[row]
-                yield Prediction(e.id, e.group, text, e.references, tokens, round(each, 3), shares)
+        answering = (
+            _classes(backbone, delta, task, made, order)
+            if task.kind == "label"
+            else _texts(backbone, delta, made, order, decoding, call)
+        )
+        for row, text, tokens, shares, seconds in answering:
+            e = examples[row]
+            yield Prediction(e.id, e.group, text, e.references, tokens, round(seconds * 1000, 3), shares)
+
+
+Said = tuple[int, str, int, dict[str, float] | None, float]
+"""Row, text, tokens, the labels' probabilities, seconds."""
 
 
 def told(made: Plan, said: Sequence[Prediction]) -> list[str]:
@@ -93,9 +73,9 @@ def _read(backbone: Backbone, delta: Delta, examples: Sequence[Example], made: P
     lengths[(np.bincount(owner, lengths) == 0)[owner]] = 1
     most = max(256, LOGITS // len(backbone.tokenizer))
     with torch.inference_mode(), attach(backbone.model, delta):
-        for first in range(0, len(examples), ROWS):
-            started, held = time.perf_counter(), examples[first : first + ROWS]
-            rows = np.flatnonzero((owner >= first) & (owner < first + ROWS))
+        for first in range(0, len(examples), TOGETHER):
+            started, held = time.perf_counter(), examples[first : first + TOGETHER]
+            rows = np.flatnonzero((owner >= first) & (owner < first + TOGETHER))
             nats, tokens = np.zeros(len(held)), np.zeros(len(held), np.int64)
             for part in micro_batches(made, rows, most):
                 batch = collate(made, part, layout, backbone.device)
@@ -111,60 +91,34 @@ def _read(backbone: Backbone, delta: Delta, examples: Sequence[Example], made: P
 
 
 def _texts(
-    backbone: Backbone, delta: Delta, made: Plan, rows: list[int], decoding: Decoding, call: Call
-) -> list[tuple[str, int]]:
+    backbone: Backbone, delta: Delta, made: Plan, order: Sequence[int], decoding: Decoding, call: Call
+) -> Iterator[Said]:
     layout = Layout.of(backbone, delta)
-    inputs = [layout.row(made.inputs[r]) for r in rows]
-    layout.check_room(max(map(len, inputs)) + (decoding.max_new_tokens if backbone.kind == "causal" else 0))
-    plain = decoding.beams == 1 and decoding.temperature == 0
-    ids = (greedy if plain else searched)(backbone, layout, inputs, decoding, call)
-    return [(backbone.tokenizer.decode(i, skip_special_tokens=True).strip(), len(i)) for i in ids]
+    inputs = [layout.row(ids) for ids in made.inputs]
+    layout.check_room(max(map(len, inputs), default=0) + (decoding.max_new_tokens if backbone.kind == "causal" else 0))
+    found = (answers if decoding.greedy else searches)(backbone, layout, inputs, order, decoding, call)
+    for one in found:
+        text = backbone.tokenizer.decode(one.ids, skip_special_tokens=True).strip()
+        yield one.row, text, len(one.ids), None, one.seconds
 
 
-def greedy(
-    backbone: Backbone, layout: Layouts, inputs: Sequence[np.ndarray], decoding: Decoding, call: Call
-) -> list[list[int]]:
-    """Most likely next token until the end token, for every row; ids without padding, the end token included."""
-    flow = start(backbone, layout, inputs)
-    end = backbone.tokenizer.eos_token_id
-    answers: list[list[int]] = [[] for _ in inputs]
-    alive = np.arange(len(inputs))
-    ended = np.zeros(len(inputs), bool)
-    groups = list(call.rows)
-    try:
-        for length in range(decoding.max_new_tokens):
-            logits_BV = flow.next()
-            if length < decoding.min_new_tokens:
-                logits_BV[:, end] = -torch.inf
-            chosen_B = logits_BV.argmax(-1)
-            for row, token in zip(alive[~ended], chosen_B.cpu().numpy()[~ended]):
-                answers[row].append(int(token))
-            ended |= chosen_B.cpu().numpy() == end
-            if ended.all():
-                break
-            flow.append(chosen_B)
-            if ended.sum() * LEAVE > len(ended):
-                stay = torch.from_numpy(np.flatnonzero(~ended)).to(chosen_B.device)
-                flow.select(stay)
-                call.rows = [_selected(g, stay) for g in call.rows]
-                alive, ended = alive[~ended], ended[~ended]
-    finally:
-        call.rows = groups
-    return answers
+def searches(
+    backbone: Backbone,
+    layout: Layout,
+    inputs: Sequence[np.ndarray],
+    order: Sequence[int],
+    decoding: Decoding,
+    call: Call,
+) -> Iterator[Answer]:
+    """As `decode.answers`, by beams or sampling."""
+    for rows in Queue([len(ids) for ids in inputs], order).groups():
+        started = time.perf_counter()
+        said = searched(backbone, layout, [inputs[r] for r in rows], decoding)
+        each = (time.perf_counter() - started) / len(rows)
+        yield from (Answer(row, ids, each) for row, ids in zip(rows, said))
 
 
-def _selected(rows: Any, stay: Tensor) -> Any:
-    """A delta's rows after the batch shrank to `stay`."""
-    if rows is None:
-        return None
-    member = torch.zeros(int(stay.max()) + 1, dtype=torch.bool, device=stay.device)
-    member[rows[rows <= stay.max()] if isinstance(rows, Tensor) else rows] = True
-    return member[stay].nonzero().flatten()
-
-
-def searched(
-    backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray], decoding: Decoding, call: Call
-) -> list[list[int]]:
+def searched(backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray], decoding: Decoding) -> list[list[int]]:
     """Beams or sampling by the library's `generate`, which never sees a virtual id."""
     config = backbone.plain_generation(
         decoding.max_new_tokens,
@@ -202,21 +156,20 @@ def _positions_moved(model: Any, offset: int) -> Iterator[None]:
             handle.remove()
 
 
-def _classes(
-    backbone: Backbone, delta: Delta, task: Any, made: Plan, rows: list[int]
-) -> list[tuple[str, int, dict[str, float]]]:
+def _classes(backbone: Backbone, delta: Delta, task: Any, made: Plan, order: Sequence[int]) -> Iterator[Said]:
     """The most likely label of each row, with all labels' probabilities."""
-    if uses_head(backbone, task):
-        batch = collate(made, rows, Layout.of(backbone, delta), backbone.device)
-        scores_BL = class_logits(backbone, delta, batch)
-    else:
-        scores_BL = word_scores(backbone, delta, label_ids(backbone, task), made, rows)
-    shares_BL = scores_BL.float().softmax(-1).cpu().numpy()
-    said = []
-    for shares_L in shares_BL:
-        best = task.labels[int(shares_L.argmax())]
-        said.append((best, 0, {label: float(s) for label, s in zip(task.labels, shares_L)}))
-    return said
+    for rows in Queue(made.lengths[:, 0].tolist(), order).groups():
+        started = time.perf_counter()
+        if uses_head(backbone, task):
+            batch = collate(made, rows, Layout.of(backbone, delta), backbone.device)
+            scores_BL = class_logits(backbone, delta, batch)
+        else:
+            scores_BL = word_scores(backbone, delta, label_ids(backbone, task), made, rows)
+        shares_BL = scores_BL.float().softmax(-1).cpu().numpy()
+        each = (time.perf_counter() - started) / len(rows)
+        for row, shares_L in zip(rows, shares_BL):
+            shares = {label: float(share) for label, share in zip(task.labels, shares_L)}
+            yield row, task.labels[int(shares_L.argmax())], 0, shares, each
 
 
 def label_ids(backbone: Backbone, task: Any) -> Any:

@@ -15,11 +15,11 @@ import torch
 
 from . import files, memory
 from .backbone import Backbone
+from .decode import Decoding
 from .delta import Delta
 from .encode import Plan, plan_on_disk, uses_head, uses_slots
 from .errors import Damaged, Refused
 from .methods import METHODS, Method
-from .predict import Decoding
 from .records import Budget, Example, dumps, from_json, to_json
 from .slots import pieces
 from .spell import parse

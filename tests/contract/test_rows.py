@@ -7,8 +7,8 @@ import tiny
 import torch
 
 from luthier.batches import Layout, collate
+from luthier.decode import Decoding, greedy
 from luthier.delta import attach
-from luthier.predict import Decoding, greedy
 from luthier.train import label_logits
 
 GENERATING = tuple(f for f in tiny.FAMILIES if f not in ("bert", "roberta"))

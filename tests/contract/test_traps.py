@@ -9,11 +9,11 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from luthier.batches import Layout, collate
+from luthier.decode import Decoding, greedy
 from luthier.delta import Delta, attach
 from luthier.encode import Plan
 from luthier.errors import Refused
 from luthier.methods import METHODS
-from luthier.predict import Decoding, greedy
 from luthier.pretrained import INTERFACE
 from luthier.spell import parse
 

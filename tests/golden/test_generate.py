@@ -7,8 +7,9 @@ import tiny
 import torch
 
 from luthier.batches import Layout, pad
+from luthier.decode import Decoding, greedy
 from luthier.delta import Delta, attach
-from luthier.predict import Decoding, greedy, predict, searched
+from luthier.predict import predict, searched
 
 GENERATING = ("t5", "bart", "gpt2", "bloom", "llama", "qwen2", "qwen3")
 MORE = ("mistral", "gemma", "gemma2", "gemma3", "opt")
@@ -89,15 +90,15 @@ def test_beams_are_the_librarys_beams(family, word):
     decoding = Decoding(DECODING.max_new_tokens, DECODING.min_new_tokens, beams=3)
 
     def beams(rows):
-        with torch.inference_mode(), attach(bone.model, made) as call:
-            return searched(bone, layout, rows, decoding, call)
+        with torch.inference_mode(), attach(bone.model, made):
+            return searched(bone, layout, rows, decoding)
 
     together = beams(inputs)
     assert together == [beams([row])[0] for row in inputs], "padding or the prefix moved a position"
     if made.prefix_tokens and bone.kind == "causal":
         one = Decoding(DECODING.max_new_tokens, DECODING.min_new_tokens, beams=1)
-        with torch.inference_mode(), attach(bone.model, made) as call:
-            assert searched(bone, layout, inputs, one, call) == ours(bone, made)
+        with torch.inference_mode(), attach(bone.model, made):
+            assert searched(bone, layout, inputs, one) == ours(bone, made)
     else:
         assert together == theirs(bone, made, beams=3)
 
@@ -121,6 +122,6 @@ def test_sampling_at_a_low_temperature_is_greedy(family):
     bone = tiny.ending(family)
     made = tiny.delta(bone, "prefix(tokens=5)", moved=0.1)
     layout, inputs = inputs_of(bone, made)
-    with torch.inference_mode(), attach(bone.model, made) as call:
-        cold = searched(bone, layout, inputs, Decoding(12, 2, temperature=1e-4), call)
+    with torch.inference_mode(), attach(bone.model, made):
+        cold = searched(bone, layout, inputs, Decoding(12, 2, temperature=1e-4))
     assert cold == ours(bone, made)

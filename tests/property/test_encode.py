@@ -52,10 +52,10 @@ def test_passes_conserve_the_rows_of_a_batch_and_keep_to_the_limit(lengths, most
 
 @given(ROWS, st.integers(1, 9), st.integers(1, 400))
 @quick
-def test_chunks_conserve_rows_and_order(lengths, size, most):
+def test_groups_conserve_rows_and_order(lengths, size, most):
     made = plan_of(lengths)
     order = np.random.default_rng(1).permutation(len(made)).tolist()
-    groups = list(batches.chunks(made, order, size, most))
+    groups = list(batches.Queue(made.lengths[:, 0].tolist(), order, size, most).groups())
     assert [r for g in groups for r in g] == order
     assert all(len(g) == 1 or (len(g) <= size and max(len(made.inputs[r]) for r in g) * len(g) <= most) for g in groups)
 

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from luthier import files, store
 from luthier.backbone import Backbone
+from luthier.decode import Decoding
 from luthier.delta import Delta
 from luthier.encode import plan
 from luthier.errors import Refused, SpellingError, UserError
@@ -28,7 +29,7 @@ from luthier.exports.place import appearing
 from luthier.exports.standalone import loaded
 from luthier.exports.wish import Wish, export
 from luthier.methods import METHODS
-from luthier.predict import Decoding, predict
+from luthier.predict import predict
 from luthier.records import Example, to_json
 from luthier.score import scores
 from luthier.spell import parse

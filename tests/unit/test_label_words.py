@@ -11,10 +11,11 @@ import torch
 
 from luthier import encode, slots
 from luthier.batches import Layout, collate
+from luthier.decode import Decoding
 from luthier.delta import Delta, attach
 from luthier.errors import DataError, Refused, SpellingError
 from luthier.methods import METHODS
-from luthier.predict import Decoding, label_ids, predict, word_scores
+from luthier.predict import label_ids, predict, word_scores
 from luthier.records import Example
 from luthier.spell import parse
 from luthier.tasks import Classify, infer

@@ -120,10 +120,9 @@ def test_an_addition_is_never_a_gain(first, second):
         assert np.allclose([constant + 10 * slope, constant + 40 * slope], [first, second])
 
 
-def test_decoding_ends_with_the_longest_row():
+def test_a_decoded_token_costs_a_call_and_its_rows():
     decode = Decode(call=1.0, row=0.1, look=0.001)
-    assert decode.seconds(np.array([3, 5]), context=100) == pytest.approx(5 * 1.0 + 8 * (0.1 + 0.1))
-    assert decode.seconds(np.array([], int), context=100) == 0
+    assert decode.seconds(2, context=100) == pytest.approx(1.0 + 2 * (0.1 + 0.1))
 
 
 # -- measuring ---------------------------------------------------------------------------

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luthier import alarms, baselines, encode, humane, results, tasks
+from luthier.decode import Decoding
 from luthier.delta import Delta
 from luthier.errors import DataError, Refused, SpellingError
 from luthier.metrics import METRICS, direction, lower_is_better
 from luthier.pages import headline, reasons, summary
-from luthier.predict import Decoding, predict, told
+from luthier.predict import predict, told
 from luthier.records import Example, Prediction, from_json, to_json
 from luthier.score import scores, verdicts
 from luthier.tasks import Read

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from luthier import encode, tasks
 from luthier.answers import single
 from luthier.batches import Layout
+from luthier.decode import Decoding, greedy
 from luthier.delta import attach
 from luthier.errors import DataError, Refused
-from luthier.predict import Decoding, greedy
 from luthier.ship.ask import Ask, Wish
 from luthier.ship.openai import ChatRequest
 from luthier.ship.room import Room
