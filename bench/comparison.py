@@ -53,14 +53,14 @@ def built(runs: list[Facts], works: dict[str, Facts]) -> Facts | None:
     sides: dict[str, Facts] = {}
     for side in (*RIVALS, "luthier"):
         speed = speed_of(runs, "t5", side, "train", "tokens_per_second")
-        said = speed_of(runs, "t5", side, "generate", "rows_per_second")
+        said = speed_of(runs, "t5", side, "generate", "tokens_per_second")
         start = speed_of(runs, "t5", side, "start", "seconds")
         if not (speed and said and start):
             continue
         tokens = TRAIN_ROWS * works["t5"]["mean_tokens"]
         whole = speed_of(runs, "t5-full", side, "train", "tokens_per_second") or speed
         train = (TRAINED - WITH_ALL_WEIGHTS) * tokens / speed + WITH_ALL_WEIGHTS * tokens / whole
-        generate = len(METHODS) * GENERATED / said
+        generate = len(METHODS) * GENERATED * works["t5"]["mean_answer"] / said
         hours = (train + generate + len(METHODS) * start) / 3600
         sides[side] = {"train_hours": train / 3600, "generate_hours": generate / 3600, "hours": hours}
     if "luthier" not in sides:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import rows
 import shapes
-from job import Facts, Job, answer_lengths
+from job import SIDES, Facts, Job, answer_lengths
 from workloads import LOSS_ROWS, Workload
 
 LEAST_STEPS = 2
@@ -47,7 +49,8 @@ def prepare(workload: Workload, folder: Path, options: argparse.Namespace, peak:
     return job, {
         "steps": steps,
         "batch": batch,
-        "generated_tokens": sum(answer_lengths(job.plan("test"))),
+        "generated_tokens": {s: sum(answer_lengths(replace(job, side=s).plan("test"))) for s in SIDES},
+        "mean_answer": np.mean(answer_lengths(job.plan("test"))) if generated else 0.0,
         "mean_tokens": (inputs + answers) / (steps * batch),
         "flops_per_token": weights.flops(shapes.passes(workload.method), inputs, answers) / (inputs + answers),
         "said": said + (f"; {generated} answers generated" if generated else ""),

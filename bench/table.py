@@ -10,7 +10,7 @@ from job import SIDES, Facts
 OURS = "luthier"
 MEASURES = (
     ("train", "tokens_per_second", "train, tokens/s", "{:,.0f}", 1),
-    ("generate", "rows_per_second", "generate, rows/s", "{:.2f}", 1),
+    ("generate", "tokens_per_second", "generate, tokens/s", "{:,.0f}", 1),
     ("train", "peak_bytes", "peak memory of training, MiB", "{:,.0f}", 2**20),
 )
 """Stage, fact, words, form, unit."""
@@ -66,9 +66,10 @@ def unequal(runs: Sequence[Facts], works: dict[str, Facts]) -> list[str]:
         allowed = 1e-2 if any("bf16" in f["precision"] for f in trained) else 1e-3
         if starts and max(starts) - min(starts) > allowed * max(starts):
             faults.append(f"{name}: losses before training differ: {min(starts):.4f} to {max(starts):.4f}")
-        said = {r["generate"]["tokens"] for r in here if "generate" in r}
-        if said - {work["generated_tokens"]}:
-            faults.append(f"{name}: generated {sorted(said)} tokens instead of {work['generated_tokens']}")
+        for side, wanted in work["generated_tokens"].items():
+            said = {r["generate"]["tokens"] for r in here if "generate" in r and r["side"] == side}
+            if said - {wanted}:
+                faults.append(f"{name}: {side} generated {sorted(said)} tokens instead of {wanted}")
     return faults
 
 

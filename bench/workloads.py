@@ -50,7 +50,7 @@ class Workload:
         rank, targets, modules: of LoRA, its sites in luthier's words and in PEFT's; alpha is the rank.
         width: tokens that the practice pads inputs (and an encoder-decoder's labels) to; longer rows are cut.
         batch: rows of an optimiser step, in a full and in a quick run.
-        generated: rows that are generated after training, full and quick.
+        generated: rows that are generated after training, full and quick; of the practice, one in eight.
         most_steps: the time for a row may ask for fewer, at least 2.
         quick: part of `make bench`.
         round_seconds: of a quick round of all sides on two cores without fast bf16, to plan with.
@@ -86,7 +86,7 @@ WORKLOADS = (
         DIALOGUES,
         "lora",
         **LORA_Q_V,
-        generated=(128, 12),
+        generated=(256, 64),
         most_steps=4,
         quick=True,
         round_seconds=70.0,
@@ -113,7 +113,7 @@ WORKLOADS = (
         "lora",
         **LORA_Q_V,
         batch=(16, 4),
-        generated=(96, 4),
+        generated=(256, 64),
         quick=True,
         round_seconds=380.0,
     ),

@@ -127,9 +127,16 @@ def test_every_side_does_the_whole_work(facts, ready, name, side):
 @QUIET
 @pytest.mark.parametrize("side", (*RIVALS, "luthier"))
 def test_every_answer_has_its_references_length(facts, ready, side):
-    answers, generate = ready["t5"].plan("test").answers, facts["t5", side]["generate"]
+    answers, generate = replace(ready["t5"], side=side).plan("test").answers, facts["t5", side]["generate"]
     assert (generate["rows"], generate["tokens"]) == (len(answers), sum(len(a) for a in answers))
     assert "generate" not in facts["bert", side]
+
+
+def test_who_answers_row_by_row_gives_short_and_long_answers():
+    inputs = tuple(np.arange(n, dtype=np.int32) for n in np.random.default_rng(0).permutation(64))
+    made = jobs.spread(Plan(inputs, inputs, np.full(64, -1, np.int32)))
+    assert [len(row) for row in made.inputs] == list(range(4, 64, 8)) and len(made) == 64 / jobs.ALONE
+    assert len(jobs.spread(jobs.first(made, 1))) == 1
 
 
 @RIVALS_RUN
@@ -273,12 +280,20 @@ def measured(side: str, number: int, rate: float, tokens: int = 100, **more) -> 
     stages = {
         "start": {"seconds": 3.0},
         "train": train | more,
-        "generate": {"tokens": 9, "rows_per_second": rate / 10},
+        "generate": {"tokens": 9, "tokens_per_second": rate / 10},
     }
     return {"side": side, "workload": "t5", "round": number, "fault": None, "wall_seconds": 1.0, **stages}
 
 
-WORK = {"t5": {"generated_tokens": 9, "mean_tokens": 270.0, "flops_per_token": 1e9, "said": "2 steps"}}
+WORK = {
+    "t5": {
+        "generated_tokens": {"practice": 9, "luthier": 9},
+        "mean_answer": 9.0,
+        "mean_tokens": 270.0,
+        "flops_per_token": 1e9,
+        "said": "2 steps",
+    }
+}
 
 
 def test_ratios_pair_the_rounds():
@@ -296,7 +311,7 @@ def test_unequal_work_is_named():
     practice = measured("practice", 1, 1)
     assert table.unequal([practice, measured("luthier", 1, 2)], WORK) == []
     other = measured("luthier", 1, 2, tokens=99, loss_before=3.2)
-    found = table.unequal([practice, other], {"t5": WORK["t5"] | {"generated_tokens": 8}})
+    found = table.unequal([practice, other], {"t5": WORK["t5"] | {"generated_tokens": {"practice": 9, "luthier": 8}}})
     assert len(found) == 3 and "99" in found[0] and "3.0000 to 3.2000" in found[1] and "instead of 8" in found[2]
 
 
@@ -345,7 +360,7 @@ def test_a_comparison_is_built_from_its_parts():
     built = comparison.built(runs, WORK)
     epoch = comparison.TRAIN_ROWS * 270 / 40
     assert built["sides"]["luthier"]["train_hours"] == pytest.approx(7 * epoch / 3600)
-    assert built["sides"]["luthier"]["generate_hours"] == pytest.approx(8 * 500 / 4 / 3600)
+    assert built["sides"]["luthier"]["generate_hours"] == pytest.approx(8 * 500 * 9 / 4 / 3600)
     assert built["sides"]["practice"]["ratio"] == pytest.approx(4, rel=1e-3) and "the speed of LoRA" in built["said"]
     assert comparison.built(runs[:1], WORK) is None
 
