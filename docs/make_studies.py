@@ -45,8 +45,8 @@ STUDIES = {
     ),
     "dialogsum-all": (
         "M0, every training row",
-        f'seedling-t5 {DATA}/dialogsum "zero_shot, full, lora(rank=32), prefix(tokens=20)" --epochs 1 --dev-rows 100 '
-        "--no-search",
+        f'seedling-t5 {DATA}/dialogsum "zero_shot, full, lora(rank=32), prompt(tokens=20), prefix(tokens=20)" '
+        "--epochs 1 --dev-rows 100 --no-search",
     ),
     "dialogsum-longer": (
         "M0, every training row, four times",

@@ -72,7 +72,7 @@ def answers(
     decoding: Decoding,
     call: Call,
 ) -> Iterator[Answer]:
-    """The answer of each row as it ends.
+    """The answer of each row as it ends; the seconds of a pass are shared by the rows that it lets say a token.
 
     Args:
         inputs: the ids of every row, virtual ones included.
@@ -84,8 +84,12 @@ def answers(
     kept = list(call.rows)
     try:
         while queue or batch.going:
-            new = queue.begin(batch.going)
-            yield from batch.begin(new) if new else batch.say(bool(queue))
+            started, new = time.perf_counter(), queue.begin(batch.going)
+            said = batch.begin(new) if new else batch.say(bool(queue))
+            each = (time.perf_counter() - started) / len(said)
+            for one in said:
+                one.seconds += each
+            yield from (one for one in said if one.ended)
     finally:
         call.rows, call.owner = kept, None
 
@@ -112,40 +116,39 @@ class Batch:
         return [one.row for one in self.rows if not one.ended]
 
     def begin(self, rows: Sequence[int]) -> list[Answer]:
-        """Let rows join and say their first token; returns those that end with it."""
-        started, new = time.perf_counter(), [Answer(row) for row in rows]
+        """Let rows join and say their first token; returns them."""
+        new = [Answer(row) for row in rows]
         self._belong(new)
         flow = start(self.backbone, [self.layouts[row] for row in rows], [self.inputs[row] for row in rows])
-        ended = self._say(flow, new, started)
+        self._say(flow, new)
         seats = [i for i, one in enumerate(self.rows) if one.ended][: len(new)]
         if len(seats) == len(new) and flow.mask.shape[1] <= self.flow.mask.shape[1]:
             self.flow.replace(torch.tensor(seats, device=self.backbone.device), flow)
             for seat, one in zip(seats, new):
                 self.rows[seat] = one
-            return ended
+            return new
         self._leave()
         if self.flow:
             self.flow.join(flow)
         self.flow, self.rows = self.flow or flow, self.rows + new
-        return ended
+        return new
 
     def say(self, awaited: bool) -> list[Answer]:
-        """One token for every row; returns those that end with it.
+        """One token for every row that goes on; returns them.
 
         Args:
             awaited: rows wait for the places of those that have ended.
         """
-        started = time.perf_counter()
         self._belong(self.rows)
-        ended = self._say(self.flow, self.rows, started)
+        said = self._say(self.flow, self.rows)
         # No row may go on beyond its room for an answer: the model might not number so many positions.
         longest = max(one.steps for one in self.rows)
         crowd = sum(one.ended for one in self.rows) * LEAVE > len(self.rows)
         if longest == self.decoding.max_new_tokens or (crowd and not awaited):
             self._leave()
-        return ended
+        return said
 
-    def _say(self, flow: Flow, rows: Sequence[Answer], started: float) -> list[Answer]:
+    def _say(self, flow: Flow, rows: Sequence[Answer]) -> list[Answer]:
         end, decoding = self.backbone.tokenizer.eos_token_id, self.decoding
         logits_BV = flow.next()
         young = [i for i, one in enumerate(rows) if one.steps < decoding.min_new_tokens]
@@ -159,10 +162,7 @@ class Batch:
         for one, token in going:
             one.ids.append(token)
             one.ended = token == end or one.steps == decoding.max_new_tokens
-        each = (time.perf_counter() - started) / len(going)
-        for one, _ in going:
-            one.seconds += each
-        return [one for one, _ in going if one.ended]
+        return [one for one, _ in going]
 
     def _leave(self) -> None:
         """Rows that have ended take nothing any more."""
