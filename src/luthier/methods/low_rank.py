@@ -25,7 +25,8 @@ class LowRank(Actor):
 
     def change(self, x: Tensor) -> Tensor:
         """s·B(Ax) in fp32, (…, out)."""
-        return nn.functional.linear(nn.functional.linear(self.dropout(x.float()), self.a), self.b) * self.scale
+        low = nn.functional.linear(self.dropout(x.float()), self.a)
+        return nn.functional.linear(low, self.b * self.scale)  # B has fewer numbers than what comes out of it
 
     def after(self, x: Tensor, y: Tensor) -> Tensor:
         return self.added(x, y) if quick(x, y) else y + self.change(x).to(y.dtype)
