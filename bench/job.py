@@ -19,7 +19,7 @@ from typing import Any
 from workloads import BY_NAME, LOSS_ROWS, Workload
 
 from luthier import files
-from luthier.machine import share_cores
+from luthier.machine import most_resident_bytes, share_cores
 
 SIDES = ("practice", "expert", "ctranslate2", "luthier")
 PAD = 0
@@ -173,11 +173,7 @@ def peak_bytes() -> int:
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    status = Path("/proc/self/status")
-    if status.exists():  # `ru_maxrss` would remember the process that started it
-        line = next(text for text in status.read_text().splitlines() if text.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return most_resident_bytes()
 
 
 def stay_below_the_free_memory() -> None:

@@ -155,7 +155,6 @@ class Causal:
         self.last = torch.cat([self.last, other.last])
         self.layouts += other.layouts
 
-
     def replace(self, seats: Tensor, other: Causal) -> None:
         self.mask = _seated(self.mask, other.mask, seats, left=True)
         self.last[seats] = other.last

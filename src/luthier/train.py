@@ -7,8 +7,6 @@ the dropout masks, so that a loop that starts from a checkpoint goes on bit for 
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,6 +21,7 @@ from .batches import Batch, Layout, batch_rows, collate, micro_batches, total_st
 from .delta import Delta, attach
 from .encode import Plan
 from .errors import Refused, TrialFailed
+from .machine import most_resident_bytes
 from .ops.label_loss import label_loss
 from .records import Budget, Step
 
@@ -209,8 +208,7 @@ def peak_bytes() -> int:
     """Highest memory so far: of the device where there is one, else of this process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return most_resident_bytes()
 
 
 def _optimizer(delta: Delta, budget: Budget, rate: float) -> torch.optim.Optimizer:

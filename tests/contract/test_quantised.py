@@ -10,6 +10,7 @@ from luthier import store
 from luthier.backbone import Backbone
 from luthier.delta import Delta
 from luthier.errors import Refused, UserError
+from luthier.machine import fast_precision
 from luthier.methods import METHODS
 from luthier.ops.four_bit import decoded
 from luthier.spell import parse
@@ -63,8 +64,10 @@ def test_it_learns_is_saved_whole_and_leaves_no_trace(family, word, precision, f
     if made.head is None:
         assert torch.equal(tiny.scores(bone, Delta({})), before)
     alone = torch.cat([tiny.scores(bone, made, [row]) for row in range(len(tiny.TEXTS))])
-    # int8 products round every row by its own largest value in half precision, whatever stands beside it
-    torch.testing.assert_close(said, alone, rtol=2e-3, atol=2e-3)
+    # int8 products round every row by its own largest value in half precision, whatever stands beside it; where the
+    # machine computes bf16 fast, all else is in eight bits of mantissa, which products of other shapes round elsewhere.
+    allowed = 2e-2 if fast_precision() == "bf16" else 2e-3
+    torch.testing.assert_close(said, alone, rtol=allowed, atol=allowed)
     bone.check_untouched()
 
 

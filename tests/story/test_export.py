@@ -80,7 +80,8 @@ def test_what_is_exported_runs_without_luthier(told: Told, say, tmp_path):
     made = json.loads(answer.out)
     assert made["luthier_loaded"] is False and set(made["loaded_by"]) == {"python", "torch", "transformers", "peft"}
     assert made["passed"] and 0 < made["same_tokens"] == made["rows"] <= 3
-    assert 0 <= made["logits"]["largest_difference"] < 1e-4
+    logits, fp32 = made["logits"], made["precision"] == "fp32"
+    assert 0 <= logits["largest_difference"] < (1e-4 if fp32 else 0.02 * logits["largest_logit"])
     assert read_json(out / "certificate.json")["logits"] == made["logits"]
     card = (out / "README.md").read_text()
     front = yaml.safe_load(card.split("---\n")[1])
