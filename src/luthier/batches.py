@@ -29,7 +29,7 @@ TOGETHER = 64
 TOKENS = 12_288
 """Their padded input tokens: bounds what encoding them and their keys and values take."""
 REFILL = 4
-"""Waiting rows join when they would be one in `REFILL` of the batch: joining copies all keys and values."""
+"""Waiting rows join when they would be one in `REFILL` of the batch: their first pass costs much for few of them."""
 WINDOW = 50
 """Batches whose rows are sorted by length together: little padding, still a new mix every epoch."""
 

@@ -6,7 +6,7 @@
         flow.append(chosen_B)        # what was chosen
         flow.select(stay)            # rows that go on, in any order
         flow.join(other)             # rows that were started elsewhere and have appended as well
-    flow.replace(seats, other)   # the same, in the place of rows that have ended: nobody else's are copied
+        flow.replace(seats, other)   # the same, in the place of rows that have ended: nobody else's are copied
 
 Rows keep their own lengths: what one row has not got is masked padding on its left, where no position counts.
 
