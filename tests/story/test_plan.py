@@ -24,7 +24,8 @@ def figure(shape: probe.Shape, times: float = 1.0) -> dict:
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """Every backbone costs the law, every method twice as much."""
+    """Every backbone costs the law, every method twice as much, and nothing is compiled."""
+    monkeypatch.setattr(plan, "COMPILED", 0)
 
     def known(backbone, methods, labels, fresh=False):
         pairs = [[figure(s), figure(s, 2.0)] for s in probe.SHAPES[:2]]
