@@ -57,6 +57,15 @@ def combinations():
     return pytest.mark.parametrize(("family", "word"), own + more)
 
 
+def greedy(bone, layouts, inputs, decoding, call) -> list[list[int]]:
+    """What every row says, in the order of the rows; ids without padding, the end token included."""
+    from luthier.decode import answers
+
+    order = range(len(inputs))
+    said = {one.row: one.ids for one in answers(bone, layouts, inputs, order, decoding, call)}
+    return [said[row] for row in order]
+
+
 @cache
 def shared(family: str, layers: int = 2):
     """One frozen backbone for many tests; every test that uses it leaves it bit for bit as it was."""

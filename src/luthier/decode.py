@@ -55,15 +55,6 @@ class Answer:
     """Passes it was part of, those after its end included."""
 
 
-def greedy(
-    backbone: Backbone, layouts: Layouts, inputs: Sequence[np.ndarray], decoding: Decoding, call: Call
-) -> list[list[int]]:
-    """Most likely next token until the end token, for every row; ids without padding, the end token included."""
-    order = range(len(inputs))
-    said = {one.row: one.ids for one in answers(backbone, layouts, inputs, order, decoding, call)}
-    return [said[row] for row in order]
-
-
 def answers(
     backbone: Backbone,
     layouts: Layouts,

@@ -39,6 +39,8 @@ STATE = 16
 """Bytes for a trained parameter beside its gradient: itself, AdamW's two moments, the copy of the best."""
 COMPILED = 2 * 2**20
 """Bytes that a CPU keeps for every shape it compiled in bf16, measured from 4.7 M to 248 M weights."""
+FORWARD = 4
+"""What answering alone compiles is this many times less: it never goes backward, and few numbers of rows come up."""
 CROWDED = 1.5
 """Processes a core from which a forecast says so."""
 SCORING = 0.001
@@ -114,7 +116,7 @@ class Planner:
         predicting, alive = answering.whole(work.shots.get(word, work.test), method.trains)
         rest, passes = 1.5 * self.known["load"] + SCORING * len(work.test), [getattr(budget, name) for name in OPEN]
         if not method.trains:
-            memory = self.known["floor"] + (1.0 + self.resident[1]) * alive
+            memory = self.known["floor"] + self.compiled / FORWARD + (1.0 + self.resident[1]) * alive
             return Forecast(0.0, 0.0, 0.0, predicting, predicting + rest, int(memory), 0, 0, *passes)
         cost = self.train.with_method(found, "train", "bytes")
         groups, epoch = work.train.epoch(budget), steps_per_epoch(len(work.train), budget)
@@ -184,16 +186,16 @@ class Answering:
             passes = sizes.passes(micro_batches(sizes, np.arange(len(sizes)), Budget().batch_tokens))
             return float(self.infer.seconds(passes).sum()), float(self.infer.bytes(passes).max())
         order = sorted(range(len(sizes)), key=lambda r: -int(sizes.lengths[r, 0]))
-        widths = sizes.lengths[:, 0].tolist()
-        groups = list(Queue(widths, order).groups())
-        if self.work.labels and not sizes.classes:
-            return self._words(sizes, groups)
-        decoding = 0.0
+        queue, decoding = Queue(sizes.lengths[:, 0].tolist(), order), 0.0
         if self.work.limit:
             draw = np.random.default_rng(0)
             lengths = np.minimum(sizes.lengths[:, 1], self.work.limit)
             lengths[(draw.random(len(lengths)) < RUNAWAY) | (not tuned)] = self.work.limit
-            groups, decoding = self._decoded(Queue(widths, order), lengths.clip(1).tolist())
+            groups, decoding = self._decoded(queue, lengths.clip(1).tolist())
+        else:
+            groups = list(queue.groups())
+            if not sizes.classes:
+                return self._words(sizes, groups)
         passes = sizes.passes(groups, answers=False)
         if self.infer.widths.joined and not sizes.classes:
             passes = Passes(passes.rows_P, passes.inputs_P, passes.answers_P, passes.rows_P)
@@ -249,10 +251,12 @@ class Answering:
 
 def planner(asked: Asked, fresh: bool = False) -> Planner:
     """The planner for a study's backbone and methods; measures what this machine does not know yet."""
+    free = calibrate.free_bytes()
+    beside = cores.unforeseen(asked.cores, ROOM * free).at_once
     with calibrate.threads(asked.cores.threads):
-        known = probe.known(asked.facts, list(asked.methods.values()), asked.classes, fresh)
+        known = probe.known(asked.facts, list(asked.methods.values()), asked.classes, fresh, beside)
         disk = calibrate.machine(fresh).disk
-    return Planner(asked.backbone, known, disk, asked.classes, calibrate.free_bytes(), asked.fixed)
+    return Planner(asked.backbone, known, disk, asked.classes, free, asked.fixed)
 
 
 def settled(asked: Asked, work: Work, fresh: bool = False) -> tuple[Planner, Asked]:

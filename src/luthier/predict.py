@@ -96,7 +96,11 @@ def _texts(
     layout = Layout.of(backbone, delta)
     inputs = [layout.row(ids) for ids in made.inputs]
     layout.check_room(max(map(len, inputs), default=0) + (decoding.max_new_tokens if backbone.kind == "causal" else 0))
-    found = (answers if decoding.greedy else searches)(backbone, layout, inputs, order, decoding, call)
+    found = (
+        answers(backbone, layout, inputs, order, decoding, call)
+        if decoding.greedy
+        else searches(backbone, layout, inputs, order, decoding)
+    )
     for one in found:
         text = backbone.tokenizer.decode(one.ids, skip_special_tokens=True).strip()
         yield one.row, text, len(one.ids), None, one.seconds
@@ -108,7 +112,6 @@ def searches(
     inputs: Sequence[np.ndarray],
     order: Sequence[int],
     decoding: Decoding,
-    call: Call,
 ) -> Iterator[Answer]:
     """As `decode.answers`, by beams or sampling."""
     for rows in Queue([len(ids) for ids in inputs], order).groups():

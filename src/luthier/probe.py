@@ -3,6 +3,10 @@
 Counting alone misses what kernels, caches and Python cost. So the real training step, the real evaluation pass and
 the real decoder run for some seconds on random tokens, in a process of their own (`python -m luthier.probe`), and
 what they took is kept per machine, backbone and precision. `plan` fits its rates to these figures.
+
+Two things that made forecasts too low: a CPU compiles its bf16 products for every shape anew, so each measured pass
+has lengths of its own, as real ones mostly have; and trials beside each other slow each other down, most of all where
+cores are two threads of one, so as many probes run beside each other.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -38,7 +43,7 @@ from .records import Budget
 from .spell import parse
 from .train import Training, loss_sum, mean_loss, peak_bytes
 
-VERSION = 4
+VERSION = 5
 """Of what a measurement holds; a newer one is measured again."""
 
 
@@ -58,12 +63,20 @@ class Shape:
 SHAPES = (Shape(2, 24, 8), Shape(6, 64, 16), Shape(3, 224, 32), Shape(8, 288, 48))
 """Tiny, short, long, large: they tell the cost of a call, of a token and of attention apart."""
 DECODING = (Shape(2, 32, 0), Shape(48, 32, 0), Shape(24, 384, 0))
+COMMAND = (sys.executable, "-m", "luthier.probe")
+NEARBY = (2, -1, 1, -2, 0)
+"""Added to a shape's lengths, pass by pass; the first one warms up, if it is not `LONG`."""
 STEPS = 5
 """Tokens decoded for a figure."""
 PATIENCE = 0.15
-"""Seconds spent on a figure, once around at least."""
-LARGEST = 2.0
+"""Seconds spent on a figure."""
+LONG = 1.0
+"""Seconds of a pass that is measured once: beside them, what a first one costs more is little."""
+LARGEST = 6.0
 """Seconds that the largest step may take; larger backbones are probed with fewer rows."""
+FEWER = 3
+"""The other shapes have so many times fewer rows there. One must be large: few rows run below the pace of a real pass,
+and on the shape of Flan-T5-base two rows made forecasts 40 % too high."""
 
 
 def bare(backbone: Backbone, labels: int) -> Delta:
@@ -81,7 +94,9 @@ def bare(backbone: Backbone, labels: int) -> Delta:
 
 def measure(backbone: Backbone, methods: Sequence[str], labels: int, size: float = 1.0) -> dict[str, Any]:
     """Everything `plan` needs to know of a loaded backbone, and of some methods on it."""
-    plain, shapes, decoding = bare(backbone, labels), scaled(SHAPES, size, 1), scaled(DECODING, size, 8)
+    plain, fewer = bare(backbone, labels), size if size == 1.0 else size / FEWER
+    shapes = scaled(SHAPES[:-1], fewer, 1) + scaled(SHAPES[-1:], size, 1)
+    decoding = scaled(DECODING, fewer, 8)
     facts: dict[str, Any] = {
         "train": [_bytes(backbone, plain, s) | _step(backbone, plain, s) for s in shapes],
         "infer": [_pass(backbone, plain, s) | _pass_bytes(backbone, plain, s) for s in shapes],
@@ -94,8 +109,12 @@ def measure(backbone: Backbone, methods: Sequence[str], labels: int, size: float
 
 
 def _method(backbone: Backbone, word: str, labels: int, where: Sequence[Sequence[Shape]]) -> dict[str, Any]:
-    """A method beside the bare backbone: one right after the other, because what the machine does beside wavers."""
+    """A method beside the bare backbone: one right after the other, because what the machine does beside wavers.
+
+    At the smallest shape and the largest: whatever else wavers would be stretched to the size of a real pass.
+    """
     shapes, decoding = where
+    ends = [shapes[0], shapes[-1]]
     method, plain = parse(word, METHODS), bare(backbone, labels)
     delta = method.delta(backbone)
     if labels:
@@ -109,9 +128,9 @@ def _method(backbone: Backbone, word: str, labels: int, where: Sequence[Sequence
         "virtual": delta.virtual_tokens,
         "prefix": delta.prefix_tokens,
         "trained": delta.trainable_parameters,
-        "train": both(_step, shapes[:2]) if method.trains else [],
+        "train": both(_step, ends) if method.trains else [],
         "bytes": [_bytes(backbone, delta, s) for s in shapes[1:3]] if method.trains else [],
-        "infer": both(_pass, shapes[:2]) if method.trains else [],
+        "infer": both(_pass, ends) if method.trains else [],
         "decode": both(_decoding, decoding[:2]) if method.trains and not labels else [],
     }
 
@@ -131,16 +150,29 @@ def rows(backbone: Backbone, shape: Shape, classes: bool) -> Plan:
 
 def _step(backbone: Backbone, delta: Delta, shape: Shape) -> dict[str, Any]:
     """A training step: its seconds."""
-    made = rows(backbone, shape, delta.head is not None)
-    budget = Budget(steps=5, batch_size=shape.rows, batch_tokens=1 << 30)
-    # A rate of zero leaves the delta as it is, so that one can be used at several shapes.
-    steps = Training(backbone, delta, made, budget, 0.0, 0).steps()
+    budget = Budget(steps=1, batch_size=shape.rows, batch_tokens=1 << 30)
+
+    def ready(made: Plan) -> Callable[[], Any]:
+        # A rate of zero leaves the delta as it is, so that one can be used at several shapes.
+        return partial(next, Training(backbone, delta, made, budget, 0.0, 0).steps())
+
+    return _seconds(backbone, delta, shape, ready)
+
+
+def _seconds(
+    backbone: Backbone, delta: Delta, shape: Shape, ready: Callable[[Plan], Callable[[], Any]]
+) -> dict[str, Any]:
+    """Those of what is `ready` for its rows, the middle one of several lengths around a shape."""
     taken: list[float] = []
-    while len(taken) < 2 or (sum(taken) < PATIENCE and len(taken) < budget.steps):
+    for more in NEARBY:
+        nearby = replace(shape, inputs=shape.inputs + more, answers=shape.answers + more)
+        work = ready(rows(backbone, nearby, delta.head is not None))
         watch = calibrate.Watch()
-        next(steps)
+        work()
         taken.append(watch.seconds())
-    return {"shape": vars(shape), "seconds": min(taken)}
+        if sum(taken) > (PATIENCE if len(taken) > 1 else LONG):
+            break
+    return {"shape": vars(shape), "seconds": statistics.median(taken[1:] or taken)}
 
 
 def _bytes(backbone: Backbone, delta: Delta, shape: Shape) -> dict[str, Any]:
@@ -165,16 +197,16 @@ def _backward(backbone: Backbone, delta: Delta, made: Plan) -> None:
 
 def _pass(backbone: Backbone, delta: Delta, shape: Shape) -> dict[str, Any]:
     """An evaluation pass: its seconds."""
-    return {"shape": vars(shape), "seconds": calibrate.seconds(_evaluation(backbone, delta, shape), PATIENCE / 2)}
+    return _seconds(backbone, delta, shape, partial(_evaluation, backbone, delta))
 
 
 def _pass_bytes(backbone: Backbone, delta: Delta, shape: Shape) -> dict[str, Any]:
     """The most bytes of tensors alive in it."""
-    return {"shape": vars(shape), "bytes": _alive(_evaluation(backbone, delta, shape))}
-
-
-def _evaluation(backbone: Backbone, delta: Delta, shape: Shape) -> Callable[[], Any]:
     made = rows(backbone, shape, delta.head is not None)
+    return {"shape": vars(shape), "bytes": _alive(_evaluation(backbone, delta, made))}
+
+
+def _evaluation(backbone: Backbone, delta: Delta, made: Plan) -> Callable[[], Any]:
     return partial(mean_loss, backbone, delta, made, Budget(batch_tokens=1 << 30))
 
 
@@ -240,40 +272,61 @@ def _alive(work: Callable[[], Any]) -> int:
 # -- asked from elsewhere -------------------------------------------------------------------------------------------
 
 
-def known(backbone: Mapping[str, Any], methods: Sequence[str], labels: int, fresh: bool = False) -> dict[str, Any]:
-    """The measurements of a backbone and of `methods`, made in another process where they are not known yet.
+def known(
+    backbone: Mapping[str, Any], methods: Sequence[str], labels: int, fresh: bool = False, at_once: int = 1
+) -> dict[str, Any]:
+    """The measurements of a backbone and of `methods`, made in other processes where they are not known yet.
 
     Args:
         backbone: `Backbone.facts()`.
+        at_once: trials that will run beside each other.
 
     Raises:
-        ProbeFailed: the process that measures ended badly.
+        ProbeFailed: a process that measures ended badly.
     """
-    name = calibrate.key(VERSION, backbone["fingerprint"], backbone["precision"], labels)
+    name = calibrate.key(VERSION, backbone["fingerprint"], backbone["precision"], labels, at_once)
     found = (None if fresh else calibrate.recall("probe", name)) or {}
     missing = [m for m in dict.fromkeys(methods) if m not in found.get("methods", {})]
     if found and not missing:
         return found
     asked = {"name": backbone["name"], "precision": backbone["precision"], "labels": labels, "methods": missing}
-    share_cores()
-    done = subprocess.run(
-        [sys.executable, "-m", __name__],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        check=False,
-    )
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise ProbeFailed(
-            f"{backbone['name']} could not be probed: {last[0]}", "a backbone that computes here", "see luthier doctor"
-        )
-    new = json.loads(done.stdout.splitlines()[-1])
+    new = _mean(_asked(asked, at_once))
     found = new | {"methods": found.get("methods", {}) | new["methods"]}
     calibrate.remember("probe", name, found)
     return found
+
+
+def _asked(asked: Mapping[str, Any], at_once: int) -> list[dict[str, Any]]:
+    """What as many processes beside each other say, all asked the same."""
+    share_cores()
+    env = os.environ | {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    words, pipe, running = [*COMMAND, json.dumps(asked)], subprocess.PIPE, []
+    with ExitStack() as held:
+        for _ in range(at_once):
+            one = held.enter_context(subprocess.Popen(words, stdout=pipe, stderr=pipe, encoding="utf-8", env=env))
+            held.callback(one.kill)  # nothing happens to one that has ended
+            running.append(one)
+        return [_answered(asked["name"], one) for one in running]
+
+
+def _answered(name: str, one: subprocess.Popen[str]) -> dict[str, Any]:
+    out, err = one.communicate()
+    if one.returncode:
+        last = err.strip().splitlines()[-1:] or ["no message"]
+        possible = "a backbone that computes here"
+        raise ProbeFailed(f"{name} could not be probed: {last[0]}", possible, "see luthier doctor")
+    return json.loads(out.splitlines()[-1])
+
+
+def _mean(said: Sequence[Any]) -> Any:
+    """One answer of several that differ in seconds."""
+    first = said[0]
+    if isinstance(first, dict):
+        return {
+            key: statistics.fmean(one[key] for one in said) if key == "seconds" else _mean([one[key] for one in said])
+            for key in first
+        }
+    return [_mean(each) for each in zip(*said)] if isinstance(first, list) else first
 
 
 def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,4 +346,4 @@ def _cost(backbone: Backbone) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(answer(json.load(sys.stdin))))
+    print(json.dumps(answer(json.loads(sys.argv[1]))))

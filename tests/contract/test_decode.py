@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from luthier import batches, decode
 from luthier.batches import Layout, Queue
 from luthier.costs import Decode
-from luthier.decode import Decoding, answers, greedy
+from luthier.decode import Decoding, answers
 from luthier.delta import attach
 from luthier.plan import Answering
 from luthier.records import Budget
@@ -58,7 +58,7 @@ def test_rows_of_several_deltas_keep_theirs_while_others_join(narrow):
     rows = [torch.tensor([0, 4, 9]), slice(1, 4), torch.tensor([5, 6, 7, 8])]
     with torch.inference_mode(), attach(bone.model, *made) as call:
         call.rows = list(rows)
-        together = greedy(bone, layout, list(tokens.inputs), DECODING, call)
+        together = tiny.greedy(bone, layout, list(tokens.inputs), DECODING, call)
         assert call.owner is None and all(a is b for a, b in zip(call.rows, rows)), "the call is as it was"
     for delta, mine in zip(made, ([0, 4, 9], [1, 2, 3], [5, 6, 7, 8])):
         assert [together[r] for r in mine] == [one.ids for r in mine for one in spoken(bone, delta, [r])]

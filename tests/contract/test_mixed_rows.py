@@ -7,7 +7,7 @@ import tiny
 import torch
 
 from luthier.batches import Layout, collate
-from luthier.decode import Decoding, greedy
+from luthier.decode import Decoding
 from luthier.delta import Delta, attach
 from luthier.flow import start
 from luthier.train import label_logits
@@ -74,7 +74,7 @@ def test_greedy_of_ten_deltas_in_one_batch(family):
     inputs = [own.row(ids) for own, ids in zip(layouts, tiny.plan(bone).inputs)]
     with torch.inference_mode(), attach(bone.model, *made) as call:
         call.rows = rows
-        together = greedy(bone, layouts, inputs, DECODING, call)
+        together = tiny.greedy(bone, layouts, inputs, DECODING, call)
     assert together == [alone(bone, delta, row) for row, delta in enumerate(made)]
     assert len({tuple(ids) for ids in together}) > 3, "rows that all say the same would prove nothing"
 
@@ -82,7 +82,7 @@ def test_greedy_of_ten_deltas_in_one_batch(family):
 def alone(bone, delta, row):
     layout = Layout.of(bone, delta)
     with torch.inference_mode(), attach(bone.model, delta) as call:
-        return greedy(bone, layout, [layout.row(tiny.plan(bone).inputs[row])], DECODING, call)[0]
+        return tiny.greedy(bone, layout, [layout.row(tiny.plan(bone).inputs[row])], DECODING, call)[0]
 
 
 @generating

@@ -7,7 +7,7 @@ import tiny
 import torch
 
 from luthier.batches import Layout, collate
-from luthier.decode import Decoding, greedy
+from luthier.decode import Decoding
 from luthier.delta import attach
 from luthier.train import label_logits
 
@@ -91,7 +91,7 @@ def said(bone, deltas, rows, which):
     inputs = [layout.row(tokens.inputs[r]) for r in which]
     with torch.inference_mode(), attach(bone.model, *deltas) as call:
         call.rows = list(rows)
-        return greedy(bone, layout, inputs, DECODING, call)
+        return tiny.greedy(bone, layout, inputs, DECODING, call)
 
 
 def test_rows_end_at_different_times_in_every_family():

@@ -9,7 +9,7 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from luthier.batches import Layout, collate
-from luthier.decode import Decoding, greedy
+from luthier.decode import Decoding
 from luthier.delta import Delta, attach
 from luthier.encode import Plan
 from luthier.errors import Refused
@@ -140,7 +140,7 @@ def test_trap_3_left_padding_changes_no_answer(family):
     layout = Layout.of(bone, made)
     rows = [layout.row(i) for i in tiny.plan(bone).inputs]
     with torch.inference_mode(), attach(bone.model, made) as call:
-        first = [a[0] for a in greedy(bone, layout, rows, Decoding(1, 0), call)]
+        first = [a[0] for a in tiny.greedy(bone, layout, rows, Decoding(1, 0), call)]
         on_the_right = [
             bone.model(input_ids=torch.tensor(np.array([row], np.int64))).logits[0, -1].argmax().item() for row in rows
         ]

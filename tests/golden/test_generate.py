@@ -7,7 +7,7 @@ import tiny
 import torch
 
 from luthier.batches import Layout, pad
-from luthier.decode import Decoding, greedy
+from luthier.decode import Decoding
 from luthier.delta import Delta, attach
 from luthier.predict import predict, searched
 
@@ -26,7 +26,7 @@ def inputs_of(bone, made):
 def ours(bone, made, decoding=DECODING):
     layout, inputs = inputs_of(bone, made)
     with torch.inference_mode(), attach(bone.model, made) as call:
-        return greedy(bone, layout, inputs, decoding, call)
+        return tiny.greedy(bone, layout, inputs, decoding, call)
 
 
 def theirs(bone, made, beams=1):

@@ -27,7 +27,7 @@ def machine(monkeypatch, tmp_path):
     """Every backbone costs the law, every method twice as much, and nothing is compiled."""
     monkeypatch.setattr(plan, "COMPILED", 0)
 
-    def known(backbone, methods, labels, fresh=False):
+    def known(backbone, methods, labels, fresh=False, at_once=1):
         pairs = [[figure(s), figure(s, 2.0)] for s in probe.SHAPES[:2]]
         decode = [figure(s) for s in probe.DECODING]
         method = {
@@ -191,7 +191,7 @@ def test_a_real_probe_of_a_real_folder(say, data, tmp_path, monkeypatch):
     words = ("plan", tmp_path / "t5", data, "lora(rank=2)", "--steps", "2", "--no-search", "--json")
     first = json.loads(say(*words).out)
     assert first["seconds"] > 0 and next(iter(first["trials"].values()))["peak_bytes"] > 10**7
-    monkeypatch.setattr(probe.subprocess, "run", lambda *_, **__: pytest.fail("probed again"))
+    monkeypatch.setattr(probe, "_asked", lambda *_: pytest.fail("probed again"))
     assert json.loads(say(*words).out)["trials"] == first["trials"], "nothing is measured a second time"
 
 

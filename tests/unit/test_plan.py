@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -281,20 +284,81 @@ def test_a_cache_that_cannot_be_written_costs_nothing(monkeypatch, tmp_path):
 def test_only_what_is_missing_is_probed(monkeypatch):
     asked = []
 
-    def answer(words, input, **_):
-        import json
-        import subprocess
+    def answer(wanted, at_once):
+        asked.append(wanted["methods"])
+        return [{"methods": {m: {"trained": 1} for m in asked[-1]}}] * at_once
 
-        asked.append(json.loads(input)["methods"])
-        found = {"methods": {m: {"trained": 1} for m in asked[-1]}}
-        return subprocess.CompletedProcess(words, 0, json.dumps(found) + "\n", "")
-
-    monkeypatch.setattr(probe.subprocess, "run", answer)
+    monkeypatch.setattr(probe, "_asked", answer)
     facts = {"name": "x", "precision": "fp32", "fingerprint": "f"}
     assert set(probe.known(facts, ["full", "ia3"], 0)["methods"]) == {"full", "ia3"}
     assert set(probe.known(facts, ["full", "lora(rank=8)"], 0)["methods"]) == {"full", "ia3", "lora(rank=8)"}
     probe.known(facts, ["ia3"], 0)
     assert asked == [["full", "ia3"], ["lora(rank=8)"]]
+    probe.known(facts, ["ia3"], 0, at_once=2)
+    assert asked[2:] == [["ia3"]], "trials beside each other cost something else"
+
+
+def test_probes_beside_each_other_say_their_mean(monkeypatch):
+    def said(step, answer):
+        train = [{"shape": {"rows": 2}, "seconds": step, "bytes": 7}]
+        return {"train": train, "methods": {"m": {"infer": [[{"seconds": answer}]]}}}
+
+    slow, fast = said(3.0, 5), said(1.0, 4)
+    slow = {
+        "train": [{"shape": {"rows": 2}, "seconds": 3.0, "bytes": 7}],
+        "methods": {"m": {"infer": [[{"seconds": 5}]]}},
+    }
+    fast = {
+        "train": [{"shape": {"rows": 2}, "seconds": 1.0, "bytes": 7}],
+        "methods": {"m": {"infer": [[{"seconds": 4}]]}},
+    }
+    monkeypatch.setattr(probe, "_asked", lambda _, at_once: [slow, fast][:at_once])
+    found = probe.known({"name": "x", "precision": "fp32", "fingerprint": "f"}, ["m"], 0, at_once=2)
+    assert found["train"] == [{"shape": {"rows": 2}, "seconds": 2.0, "bytes": 7}]
+    assert found["methods"]["m"]["infer"] == [[{"seconds": 4.5}]]
+
+
+def test_as_many_probes_run_beside_each_other_as_trials_will(tmp_path, monkeypatch):
+    met = tmp_path / "met"
+    waits = f"import json, os, pathlib, time\nmet = pathlib.Path({str(met)!r})\n(met / str(os.getpid())).touch()\n"
+    waits += "end = time.time() + 20\nwhile len(os.listdir(met)) < 2 and time.time() < end: time.sleep(0.01)\n"
+    waits += "print(json.dumps({'met': len(os.listdir(met))}))\n"
+    met.mkdir()
+    monkeypatch.setattr(probe, "COMMAND", [sys.executable, "-c", waits])
+    assert probe._asked({"name": "x"}, 2) == [{"met": 2}, {"met": 2}]
+
+
+def test_a_probe_that_ends_badly_says_why(monkeypatch):
+    monkeypatch.setattr(probe, "COMMAND", [sys.executable, "-c", "raise SystemExit('no room')"])
+    with pytest.raises(probe.ProbeFailed, match="x could not be probed: no room"):
+        probe._asked({"name": "x"}, 2)
+
+
+def test_no_probe_outlives_an_interruption(monkeypatch):
+    def interrupted(name, one):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probe, "COMMAND", [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(probe, "_answered", interrupted)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        probe._asked({"name": "x"}, 2)
+    assert time.monotonic() - started < 30
+
+
+def test_lengths_that_were_not_met_before_are_measured(monkeypatch):
+    bone, met = tiny.shared("t5"), []
+    monkeypatch.setattr(probe, "PATIENCE", 100.0)
+    monkeypatch.setattr(probe, "rows", lambda *given, real=probe.rows: met.append(given[1]) or real(*given))
+
+    def measured(taken):
+        met.clear()
+        monkeypatch.setattr(probe.calibrate, "Watch", lambda: SimpleNamespace(seconds=lambda: next(taken)))
+        return probe._step(bone, probe.bare(bone, 0), SMALL[1])["seconds"]
+
+    assert measured(iter([0.9, 0.1, 0.4, 0.2, 0.3])) == 0.25, "the middle of those behind the first"
+    assert sorted(one.inputs for one in met) == [22, 23, 24, 25, 26]
+    assert measured(iter([8.0])) == 8.0, "a long one is measured once"
 
 
 # -- in memory ---------------------------------------------------------------------------
@@ -313,6 +377,18 @@ def small_machine(monkeypatch, free, **asked):
     monkeypatch.setattr(memory, "SMALLER", (64, 32))
     monkeypatch.setattr(memory, "SMALLEST", 16)
     return wanted, plan.Planner(bone, known, 1e9, 0, free)
+
+
+def test_memory_counts_what_a_cpu_compiles_for_bf16(monkeypatch):
+    asked, plain = small_machine(monkeypatch, 1e12)
+    work = asked.work()
+    monkeypatch.setattr(plain.backbone, "precision", "bf16")
+    half = plan.Planner(plain.backbone, plain.known, 1e9, 0, 1e12)
+    before, after = (one.trials(asked.methods, work, asked.budget) for one in (plain, half))
+    more = {word: after[word].peak_bytes - before[word].peak_bytes for word in after}
+    kept = plan.COMPILED * int(plan.SHAPES_KEPT)
+    wanted = {"a": kept / 4, "b": kept, "c": kept}  # an untrained method never goes backward
+    assert more == pytest.approx(wanted, abs=2)
 
 
 def test_what_does_not_fit_is_forecast_with_what_does(monkeypatch):

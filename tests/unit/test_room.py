@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from luthier import encode, tasks
 from luthier.answers import single
 from luthier.batches import Layout
-from luthier.decode import Decoding, greedy
+from luthier.decode import Decoding
 from luthier.delta import attach
 from luthier.errors import DataError, Refused
 from luthier.ship.ask import Ask, Wish
@@ -67,7 +67,7 @@ def alone(one: Served, row: int) -> list[int]:
     layout = Layout.of(one.run.backbone, one.delta)
     with torch.inference_mode(), attach(one.run.backbone.model, one.delta) as call:
         ids = layout.row(tiny.plan(one.run.backbone).inputs[row])
-        return greedy(one.run.backbone, layout, [ids], Decoding(MOST), call)[0]
+        return tiny.greedy(one.run.backbone, layout, [ids], Decoding(MOST), call)[0]
 
 
 def finish(made: Room) -> None:
