@@ -48,7 +48,8 @@ def launch(job: Job, limit_seconds: float) -> Facts:
         )
         stages = {f["stage"]: f for f in files.read_jsonl(facts_file)} if facts_file.exists() else {}
     spent = {"wall_seconds": time.perf_counter() - started, "cpu_seconds": busy_seconds() - busy}
-    return {"side": job.side, "workload": job.workload, "fault": fault, **spent, **stages}
+    said = {"note": stages["start"]["note"]} if "note" in stages.get("start", {}) else {}
+    return {"side": job.side, "workload": job.workload, "fault": fault, **spent, **stages, **said}
 
 
 def busy_seconds() -> float:

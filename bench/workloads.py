@@ -145,7 +145,7 @@ WORKLOADS = (
         DIALOGUES,
         "decode",
         **LORA_Q_V,
-        generated=(128, 8),
+        generated=(128, 64),
         rivals=("ctranslate2",),
     ),
     Workload(

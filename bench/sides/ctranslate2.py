@@ -1,7 +1,8 @@
 """CTranslate2 on the merged model: decoding alone, the fastest we know of on a processor.
 
 It ends answers for a whole batch only, so every answer of its workload has the same length. It is told to decode
-greedily in the precision that luthier uses; its own batching sorts the rows and lets ended ones leave.
+greedily in the precision that luthier uses, or in float32 where it lacks that one (the row says so); its own batching
+sorts the rows and lets ended ones leave.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ def run(job: Job) -> Iterator[Facts]:
 
     started, test = time.perf_counter(), job.plan("test")
     tokenizer = AutoTokenizer.from_pretrained(job.backbone)
+    lacking = job.half and "bfloat16" not in ctranslate2.get_supported_compute_types(job.device)
     with tempfile.TemporaryDirectory() as folder:
         ctranslate2.converters.TransformersConverter(job.backbone).convert(str(Path(folder) / "model"))
         translator = ctranslate2.Translator(
             str(Path(folder) / "model"),
             device=job.device,
-            compute_type="bfloat16" if job.half else "float32",
+            compute_type="bfloat16" if job.half and not lacking else "float32",
             intra_threads=job.threads,
         )
-    yield {"stage": "start", "seconds": time.perf_counter() - started}
+    note = {"note": "has no bfloat16 on this processor, computed in float32"} if lacking else {}
+    yield {"stage": "start", "seconds": time.perf_counter() - started, **note}
     words = [tokenizer.convert_ids_to_tokens(row.tolist()) for row in test.inputs]
     # The end token is closed until the last position and then cut off, so an answer of n tokens is n - 1 and the end.
     (length,) = set(answer_lengths(test))
