@@ -126,6 +126,8 @@ def _training(recipe: Any, name: str, measured: Mapping[str, Any]) -> str:
     minutes = measured["seconds"] / 60
     english, chinese = measured["en"], measured["zh"]
     shares = [share for _, share in recipe.task_shares]
+    half = measured.get("products") == "bf16"
+    computed = "Products in bfloat16, sums and weights in float32" if half else "Float32"
     lines = [
         "## Training",
         "",
@@ -137,7 +139,7 @@ def _training(recipe: Any, name: str, measured: Mapping[str, Any]) -> str:
         f"{100 * recipe.rates.decay_from:.0f} % of the budget,",
         f"  then linear to 0. About {recipe.batch_tokens:,} padded tokens a batch; windows grow from 96 to 256 tokens, "
         "the share of steps on",
-        f"  tasks from {100 * shares[0]:.0f} to {100 * shares[-1]:.0f} %. Float32, seed 0.",
+        f"  tasks from {100 * shares[0]:.0f} to {100 * shares[-1]:.0f} %. {computed}, seed 0.",
         "",
         "On documents held out by a hash of their text (1 in 200, never trained on):",
         "",

@@ -130,7 +130,7 @@ def train(run: Run) -> None:
                 run.save()
                 saved = progress.seconds
         run.save()
-        _note(curve, {**vars(progress), **run.measure()})
+        _note(curve, {**vars(progress), **run.measure(), "products": "bf16" if run.half else "fp32"})
 
 
 def _stage(stages: tuple[tuple[float, float], ...], used: float):
