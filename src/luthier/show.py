@@ -167,7 +167,9 @@ def rows(found: Sequence[Mapping[str, Any]], as_json: bool, whole: Any = None) -
     if not found:
         print("nothing here yet", file=sys.stderr)
         return DONE
-    drawn = Table(*map(escape, found[0]))
+    drawn = Table()
+    for head in found[0]:
+        drawn.add_column(escape(head), overflow="fold")
     for record in found:
         drawn.add_row(*(escape(str(value)) for value in record.values()))
     Console().print(drawn)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -159,3 +160,70 @@ def test_chat_says_what_predict_says_for_each_trial(told: Told, say, monkeypatch
         for trial, words in answers.items():
             whole = json.loads(say("predict", told.folder / trial, "--text", text, "--json").out)
             assert whole["prediction"] == words
+
+
+# -- inside what was learned ------------------------------------------------------------------------------------------
+
+
+def test_look_shows_words_beside_a_prompt_with_its_controls(told: Told, say):
+    answer = say("look", told.trial("prompt"))
+    assert answer.code == 0 and "after a random step" in answer.out and "explains nothing by itself" in answer.out
+    found = json.loads(say("look", told.trial("prompt"), "--json").out)
+    assert found["method"].startswith("prompt(tokens=5") and [row["token"] for row in found["rows"]] == [1, 2, 3, 4, 5]
+    assert all(row["moved"] > 0 and len(row["nearest"]) == 5 for row in found["rows"])
+    assert any("nearer to a word than random steps" in note for note in found["notes"])
+
+
+def test_look_shows_how_far_matrices_moved(told: Told, say):
+    answer = say("look", told.trial("lora"), "--top", "3")
+    assert answer.code == 0 and answer.out.count("192 × 192") == 3, answer.out
+    found = json.loads(say("look", told.trial("lora"), "--json").out)
+    assert found["rows"] == [] and found["notes"] == []
+    shares = [change["change"] for change in found["changes"]]
+    assert shares == sorted(shares, reverse=True) and shares[0] > 0
+    assert all(1 <= change["directions"] <= 4 for change in found["changes"]), "lora(rank=4)"
+
+
+def test_look_where_there_is_nothing(told: Told, say, tmp_path: Path):
+    untrained = say("look", told.trial("zero"))
+    assert untrained.code == 2 and "learned nothing" in untrained.err
+    assert say("look", tmp_path).code == 2
+
+
+def test_scale_puts_studies_over_several_backbones_side_by_side(told: Told, say, tmp_path: Path):
+    larger = tmp_path / "larger"
+    shutil.copytree(told.folder, larger)
+    study = json.loads((larger / "study.json").read_text(encoding="utf-8"))
+    study["backbone"] |= {"name": "larger", "parameters": 9_000_000}
+    (larger / "study.json").write_text(json.dumps(study), encoding="utf-8")
+    answer = say("scale", larger, told.folder)
+    assert answer.code == 0 and "seedling-t5, 4.7 M" in answer.out and "larger, 9.0 M" in answer.out, answer.err
+    found = json.loads(say("scale", larger, told.folder, "--metric", "rouge2", "--json").out)
+    assert [one["parameters"] for one in found["backbones"]] == [4_673_088, 9_000_000]
+    wanted = {t["asked"]: t["metrics"]["rouge2"] for t in told.results["trials"]}
+    for one in found["methods"]:
+        for point in one["points"]:
+            assert point["mean"] == wanted[one["method"]]["mean"] and point["low"] == wanted[one["method"]]["low"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"task_spelled": "answer()"}, "differ in the task"),
+        ({}, "rouge1"),
+        ({"backbone": {"name": BACKBONE, "parameters": 4_673_088}}, f"both over {BACKBONE}"),
+    ],
+)
+def test_scale_refuses_what_cannot_be_compared(told: Told, say, tmp_path: Path, changed: dict, named: str):
+    other = tmp_path / "other"
+    shutil.copytree(told.folder, other)
+    study = json.loads((other / "study.json").read_text(encoding="utf-8"))
+    study["backbone"] |= {"name": "other"}
+    (other / "study.json").write_text(json.dumps(study | changed), encoding="utf-8")
+    answer = say("scale", told.folder, other, "--metric", "smoothness")
+    assert answer.code == 2 and named in answer.err
+
+
+def test_scale_needs_two_finished_studies(told: Told, say, tmp_path: Path):
+    assert "alone shows no scale" in say("scale", told.folder).err
+    assert "holds no study" in say("scale", told.folder, tmp_path).err

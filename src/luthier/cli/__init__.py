@@ -15,10 +15,10 @@ from typing import Any
 from .. import __version__
 from ..errors import Damaged, UserError
 from ..machine import share_cores
-from . import app, chat, compare, data, export, installation, plan, predict, project, reports, serve
+from . import app, chat, compare, data, export, inside, installation, plan, predict, project, reports, serve
 from .words import DONE, INTERRUPTED, USER_FAULT, Verb
 
-FILES = (compare, plan, predict, chat, serve, app, export, reports, data, project, installation)
+FILES = (compare, plan, predict, chat, serve, app, export, reports, inside, data, project, installation)
 
 
 def main(words: Sequence[str] | None = None) -> int:
