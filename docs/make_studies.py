@@ -31,6 +31,9 @@ it makes first. M0 to M4 are the tasks of the recipes in `examples/`. What they 
 
 METHODS = "zero_shot, full, lora(rank=16), dora(rank=8), ia3, bitfit(everywhere=True), prompt, prefix(tokens=20)"
 LIKE_THE_LAB = METHODS.replace("rank=16", "rank=32")
+BY_SIZE = "zero_shot, full, lora(rank=32), ia3, bitfit(everywhere=True), prompt"
+LARGE = f"{RUNS}/made/seedling-t5-large"
+"""Where `python -m luthier.bases.publish RUN seedling-t5-large FOLDER` put it: it does not ship."""
 ON_HEADS = "full, lora(rank=8), ia3, prefix(tokens=20)"
 ALL_ON_HEADS = (
     "full, lora(rank=8), dora(rank=8), ia3, bitfit(everywhere=True), layernorm, bottleneck(size=16), "
@@ -55,6 +58,15 @@ STUDIES = {
     "dialogsum-untrained": (
         "M0 over random weights",
         f'{{seedling-t5}} {DATA}/dialogsum "full" --train-rows 800 --dev-rows 60 --test-rows 250 --epochs 2',
+    ),
+    "dialogsum-small": (
+        "M0 over seedling-t5-small, one seed",
+        f'seedling-t5-small {DATA}/dialogsum "{BY_SIZE}" --train-rows 800 --dev-rows 60 --test-rows 250 --epochs 2 '
+        "--no-search",
+    ),
+    "dialogsum-large": (
+        "M0 over seedling-t5-large, one seed",
+        f'{LARGE} {DATA}/dialogsum "{BY_SIZE}" --train-rows 800 --dev-rows 60 --test-rows 250 --epochs 2 --no-search',
     ),
     "rte": (
         "M1, SuperGLUE's RTE, all methods",
