@@ -25,6 +25,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -103,9 +104,10 @@ class Run:
         self.progress.tokens += batch.tokens
         return loss.item()
 
-    def measure(self) -> dict[str, dict[str, float]]:
-        """Loss a token and bits a byte on unseen documents, by language."""
-        return {lang: bits(self.recipe, self.model, self.words, self.unseen, lang) for lang in LANGUAGES}
+    def measure(self) -> dict[str, Any]:
+        """Loss a token and bits a byte on unseen documents, by language, and what the products are computed in."""
+        found = {lang: bits(self.recipe, self.model, self.words, self.unseen, lang) for lang in LANGUAGES}
+        return found | {"products": "bf16" if self.half else "fp32"}
 
     def save(self) -> None:
         checkpoint.save(self.out / "checkpoint", self.model, self.optimizers, self.progress)
@@ -130,7 +132,7 @@ def train(run: Run) -> None:
                 run.save()
                 saved = progress.seconds
         run.save()
-        _note(curve, {**vars(progress), **run.measure(), "products": "bf16" if run.half else "fp32"})
+        _note(curve, {**vars(progress), **run.measure()})
 
 
 def _stage(stages: tuple[tuple[float, float], ...], used: float):
