@@ -55,7 +55,7 @@ def _scale(options: argparse.Namespace) -> int:
     from ..scale import scale
 
     found = scale([Path(study) for study in options.studies], options.metric)
-    heads = [f"{one['name']}, {count(one['parameters'])}" for one in found["backbones"]]
+    heads = [f"{Path(one['name']).name}, {count(one['parameters'])}" for one in found["backbones"]]
     rows = [
         {
             found["metric"]: one["method"],
