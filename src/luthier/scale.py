@@ -25,7 +25,7 @@ def scale(folders: Sequence[Path], metric: str | None = None) -> dict[str, Any]:
     Raises:
         UserError: no studies, or studies whose scores cannot be compared.
     """
-    found = sorted((_study(folder) for folder in folders), key=lambda one: one["parameters"])
+    found = sorted((_study(folder) for folder in folders), key=lambda one: (one["parameters"], one["backbone"]))
     _comparable(found)
     chosen = metric or found[0]["primary"]
     known = set.intersection(*({m for t in one["trials"] for m in t["metrics"]} for one in found))

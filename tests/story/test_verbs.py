@@ -187,6 +187,8 @@ def test_look_shows_how_far_matrices_moved(told: Told, say):
 def test_look_where_there_is_nothing(told: Told, say, tmp_path: Path):
     untrained = say("look", told.trial("zero"))
     assert untrained.code == 2 and "learned nothing" in untrained.err
+    none = say("look", told.trial("lora"), "--top", "0")
+    assert none.code == 2 and "--top 0" in none.err
     assert say("look", tmp_path).code == 2
 
 

@@ -304,14 +304,6 @@ def test_probes_beside_each_other_say_their_mean(monkeypatch):
         return {"train": train, "methods": {"m": {"infer": [[{"seconds": answer}]]}}}
 
     slow, fast = said(3.0, 5), said(1.0, 4)
-    slow = {
-        "train": [{"shape": {"rows": 2}, "seconds": 3.0, "bytes": 7}],
-        "methods": {"m": {"infer": [[{"seconds": 5}]]}},
-    }
-    fast = {
-        "train": [{"shape": {"rows": 2}, "seconds": 1.0, "bytes": 7}],
-        "methods": {"m": {"infer": [[{"seconds": 4}]]}},
-    }
     monkeypatch.setattr(probe, "_asked", lambda _, at_once: [slow, fast][:at_once])
     found = probe.known({"name": "x", "precision": "fp32", "fingerprint": "f"}, ["m"], 0, at_once=2)
     assert found["train"] == [{"shape": {"rows": 2}, "seconds": 2.0, "bytes": 7}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..errors import UserError
 from .words import NewVerb
 
 
@@ -22,6 +23,8 @@ def _look(options: argparse.Namespace) -> int:
     from .. import show
     from ..look import look
 
+    if options.top < 1:
+        raise UserError(f"--top {options.top} shows nothing.", "1 or more", "leave it out for 20")
     found = look(Path(options.trial))
     rows = [
         {
@@ -55,7 +58,7 @@ def _scale(options: argparse.Namespace) -> int:
     from ..scale import scale
 
     found = scale([Path(study) for study in options.studies], options.metric)
-    heads = [f"{Path(one['name']).name}, {count(one['parameters'])}" for one in found["backbones"]]
+    heads = [f"{one['name']}, {count(one['parameters'])}" for one in found["backbones"]]
     rows = [
         {
             found["metric"]: one["method"],
