@@ -20,7 +20,7 @@ import torch
 
 from . import files
 from .errors import Damaged, UserError
-from .machine import cpu_name, memory_bytes
+from .machine import cache_folder, cpu_name, memory_bytes
 from .records import dumps, from_json, to_json
 
 ROWS = (8, 64, 512, 2048)
@@ -175,13 +175,6 @@ def key(*more: Any) -> str:
 
 
 # -- the cache ------------------------------------------------------------------------------------------------------
-
-
-def cache_folder() -> Path:
-    """`LUTHIER_CACHE`, or `luthier` in the user's cache folder."""
-    chosen = os.environ.get("LUTHIER_CACHE")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(chosen).expanduser() if chosen else home / "luthier"
 
 
 def recall(kind: str, name: str) -> Any:

@@ -13,14 +13,16 @@ from torch import nn
 from .ops.attention import EvenBias
 from .ops.dropout import Dropout
 from .ops.four_bit import FourBit
-from .ops.gelu import FastGELU
+from .ops.gates import FastGate, FastGELU, FastT5Gate
 from .ops.norm import FastNorm
 
 CLOTHES: dict[str, type] = {
     **dict.fromkeys(
         ("T5LayerNorm", "MT5LayerNorm", "LlamaRMSNorm", "MistralRMSNorm", "Qwen2RMSNorm", "Qwen3RMSNorm"), FastNorm
     ),
-    **dict.fromkeys(("NewGELUActivation", "BloomGelu"), FastGELU),
+    **dict.fromkeys(("NewGELUActivation", "BloomGelu", "GELUTanh"), FastGELU),
+    **dict.fromkeys(("T5DenseGatedActDense", "MT5DenseGatedActDense"), FastT5Gate),
+    **dict.fromkeys(("LlamaMLP", "MistralMLP", "Qwen2MLP", "Qwen3MLP", "GemmaMLP", "Gemma2MLP", "Gemma3MLP"), FastGate),
     **dict.fromkeys(("T5Attention", "MT5Attention"), EvenBias),
     "Linear4bit": FourBit,
 }

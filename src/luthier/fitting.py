@@ -20,6 +20,7 @@ from .errors import TrialFailed
 from .methods import METHODS
 from .metrics import direction
 from .moved import moved
+from .ops.compiled import kernels
 from .predict import predict
 from .records import Prediction, to_json
 from .score import scores
@@ -77,6 +78,7 @@ class Fitting:
             "search": self.run.search,
             "pace": self.settled.pace and to_json(self.settled.pace),
             "threads": self.threads,
+            "kernels": kernels(),
             "train_seconds": round(sum(s["seconds"] for s in lines), 3),
             "dev": self.history,
             "tokens": sum(s["tokens"] for s in lines),

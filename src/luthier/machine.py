@@ -65,6 +65,14 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def processor() -> str:
+    """Its name, and what it can do: machines of one name need not run the same instructions."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(errors="replace").splitlines() if info.exists() else []
+    able = next((line for line in lines if line.startswith(("flags", "Features"))), platform.version())
+    return f"{platform.machine()} {cpu_name()} {able}"
+
+
 def memory_bytes() -> int | None:
     """All of the machine's memory."""
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
@@ -103,3 +111,10 @@ def fast_precision() -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     return "bf16" if fast else "fp32"
+
+
+def cache_folder() -> Path:
+    """`LUTHIER_CACHE`, or `luthier` in the user's cache folder."""
+    chosen = os.environ.get("LUTHIER_CACHE")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(chosen).expanduser() if chosen else home / "luthier"

@@ -1,4 +1,4 @@
-"""Every fast op is the plain one: the same values and the same gradients, and dropout in distribution."""
+"""Every fast op is the plain one, compiled and through torch: same values and gradients, dropout in distribution."""
 
 from __future__ import annotations
 
@@ -10,27 +10,47 @@ import tiny
 import torch
 from torch import nn
 from torch.nn import functional as F
+from transformers import Qwen3Config, T5Config
 from transformers.activations import ACT2FN
 from transformers.models.bloom.modeling_bloom import BloomGelu
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
-from transformers.models.t5.modeling_t5 import T5Attention, T5LayerNorm
+from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP
+from transformers.models.t5.modeling_t5 import T5Attention, T5DenseGatedActDense, T5LayerNorm
 
 from luthier.dress import dress, undress
 from luthier.ops import attention as attending
+from luthier.ops import compiled
 from luthier.ops import label_loss as losing
 from luthier.ops.attention import attention
 from luthier.ops.dropout import MANY, Dropout, drawn, dropout, scale_of
+from luthier.ops.gates import TANH_GELU, gated
 from luthier.ops.label_loss import label_loss
+
+NO_COMPILER = "no C++ compiler with OpenMP"
+
+
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def way(request, monkeypatch):
+    if request.param == "torch":
+        monkeypatch.setattr(compiled, "library", lambda: None)
+    elif compiled.library() is None:
+        pytest.skip(NO_COMPILER)
+    return request.param
+
+
+def kept_share(p, dtype, way):
+    return round((1 - p) * 65536) / 65536 if way == "compiled" and dtype in compiled.KINDS else 1 / scale_of(p, dtype)
+
 
 # -- dropout ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_dropout_keeps_with_the_probability_it_scales_by(dtype):
+def test_dropout_keeps_with_the_probability_it_scales_by(dtype, way):
     torch.manual_seed(0)
     x = torch.ones(400, 500, dtype=dtype, requires_grad=True)
     y = dropout(x, 0.1)
-    kept, share = y != 0, 1 / scale_of(0.1, dtype)
+    kept, share = y != 0, kept_share(0.1, dtype, way)
     assert kept.float().mean().item() == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / x.numel()))
     assert set(y[kept].unique().tolist()) == {torch.tensor(1 / share, dtype=dtype).item()}
     assert y.double().mean().item() == pytest.approx(1, abs=0.004)
@@ -64,9 +84,9 @@ def test_masks_follow_from_the_generator_alone(shape):
     assert torch.equal(dropout(x, 0.3), two)
 
 
-@pytest.mark.parametrize("p", [0.001, 0.01, 0.999])
+@pytest.mark.parametrize("p", [0.00001, 0.00007, 0.99999])
 def test_a_probability_too_fine_for_a_mask_is_torchs(p):
-    assert scale_of(p, torch.float32) is None
+    assert scale_of(p, torch.float32) is None and compiled.coins(p) is None
     torch.manual_seed(2)
     ours = dropout(torch.ones(3000), p)
     torch.manual_seed(2)
@@ -104,15 +124,15 @@ def norm(kind, dtype=torch.float32):
 
 
 @pytest.mark.parametrize("kind", [T5LayerNorm, LlamaRMSNorm])
-def test_norm_has_the_values_to_the_last_bit_and_the_gradient(kind):
+def test_norm_has_the_values_to_the_last_bits_and_the_gradient(kind, way):
     plain, fast = norm(kind), norm(kind)
     assert dress(fast) == 1
     x = torch.randn(5, 7, 48) * torch.logspace(-3, 3, 7)[:, None]
     (value, gradient), (fast_value, fast_gradient) = value_and_gradient(plain, x), value_and_gradient(fast, x)
-    assert torch.equal(value, fast_value)
+    torch.testing.assert_close(fast_value, value, rtol=3e-7 if way == "compiled" else 0, atol=0)
     torch.testing.assert_close(fast_gradient, gradient, rtol=1e-5, atol=1e-6 * gradient.abs().max().item())
     with torch.no_grad():
-        assert torch.equal(fast(x), plain(x))
+        assert torch.equal(fast(x), fast_value)
 
 
 @pytest.mark.parametrize("kind", [T5LayerNorm, LlamaRMSNorm])
@@ -150,6 +170,40 @@ def test_position_bias_is_laid_out_as_the_scores_are():
     bias = first.compute_bias(6, 6)
     assert bias.is_contiguous() and not T5Attention.compute_bias(first, 6, 6).is_contiguous()
     assert torch.equal(bias, T5Attention.compute_bias(first, 6, 6))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("library", ["t5", "qwen3"])
+def test_a_gated_layer_is_the_librarys(library, dtype):
+    torch.manual_seed(12)
+    if library == "t5":
+        config = T5Config(d_model=24, d_ff=70, feed_forward_proj="gated-gelu", dropout_rate=0.0)
+        make, weights = T5DenseGatedActDense, ("wi_0", "wi_1", "wo")
+    else:
+        config = Qwen3Config(hidden_size=24, intermediate_size=70, hidden_act="silu")
+        make, weights = Qwen3MLP, ("gate_proj", "up_proj", "down_proj")
+    plain = make(config).to(dtype)
+    fast = copy.deepcopy(plain)
+    assert dress(fast) >= 1 and set(dict(fast.named_children())) >= set(weights)
+    x = 3 * torch.randn(5, 7, 24).to(dtype)
+    near = {"rtol": 2e-5, "atol": 2e-6} if dtype == torch.float32 else {"rtol": 0.03, "atol": 0.03}
+    for one, two in zip(value_and_gradient(plain, x), value_and_gradient(fast, x)):
+        torch.testing.assert_close(two, one, **near)
+
+
+@pytest.mark.parametrize("count", [3, 1024, 2500])
+def test_the_gradient_of_a_gate_passes_where_the_value_passed(count):
+    """Under a fixed mask dropout is a constant factor: what was dropped gets nothing, what was kept the scale."""
+    torch.manual_seed(13)
+    a, b = (torch.randn(count, requires_grad=True) for _ in range(2))
+    y = gated(a, b, TANH_GELU, 0.5)
+    factor = torch.where(y == 0, 0.0, 2.0)
+    assert count == 3 or (factor == 0).float().mean().item() == pytest.approx(0.5, abs=0.08)
+    activated = F.gelu(a, approximate="tanh")
+    torch.testing.assert_close(y, activated * b * factor, rtol=1e-5, atol=1e-6)
+    ours = torch.autograd.grad(y.sum(), (a, b))
+    for one, two in zip(torch.autograd.grad((activated * b * factor).sum(), (a, b)), ours):
+        torch.testing.assert_close(two, one, rtol=1e-5, atol=1e-5)
 
 
 # -- attention --------------------------------------------------------------------------------------------------------
@@ -219,13 +273,36 @@ def test_attention_dropout_is_the_derivative_of_what_it_computed(p):
     assert torch.autograd.gradcheck(under_one_mask, inputs, fast_mode=True)
 
 
-def test_attention_dropout_in_distribution():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("keys", [3, 64, 200])
+def test_attention_with_dropout_is_the_written_out_one_under_its_own_mask(keys, dtype):
+    """Values of one key each show which weights were kept."""
+    torch.manual_seed(16)
+    q, k = (torch.randn(2, 4, n, 8).to(dtype) for n in (6, keys))
+    v = torch.eye(keys, dtype=dtype).expand(2, 4, keys, keys)
+    bias, mask = torch.randn(1, 4, 6, keys).to(dtype), torch.zeros(2, 1, 1, keys).to(dtype)
+    mask[1, ..., 1] = torch.finfo(dtype).min
+    module, inputs = Module().train(), [t.clone().requires_grad_() for t in (q, k, v)]
+    seen = attention(module, *inputs, mask, position_bias=bias, scaling=0.3, dropout=0.5)[0].transpose(1, 2)
+    wanted = [t.double().requires_grad_() for t in (q, k, v)]
+    scores = wanted[0] @ wanted[1].transpose(2, 3) * 0.3 + bias.double() + mask.double()
+    plain = (scores.softmax(-1) * (seen != 0) * 2) @ wanted[2]
+    near = 1e-5 if dtype == torch.float32 else 0.02
+    torch.testing.assert_close(seen.double(), plain, rtol=near, atol=near)
+    upstream = torch.randn(seen.shape).to(dtype)
+    for one, two in zip(
+        torch.autograd.grad(plain, wanted, upstream.double()), torch.autograd.grad(seen, inputs, upstream)
+    ):
+        torch.testing.assert_close(two.double(), one, rtol=near, atol=3 * near)
+
+
+def test_attention_dropout_in_distribution(way):
     """The mean over many masks is attention without dropout, and the share of dropped weights is the one used."""
     torch.manual_seed(7)
     q, k = torch.zeros(2000, 1, 4, 8), torch.zeros(2000, 1, 6, 8)
     v = torch.eye(6, 8).expand(2000, 1, 6, 8)  # with equal scores the output is the weights themselves
     weights = attention(Module().train(), q, k, v, None, dropout=0.1)[0][..., :6]
-    share = 1 / scale_of(0.1, torch.float32)
+    share = kept_share(0.1, torch.float32, way)
     assert (weights != 0).float().mean().item() == pytest.approx(share, abs=0.006)
     assert weights.mean().item() == pytest.approx(1 / 6, rel=0.01)
     assert torch.equal(attention(Module().eval(), q, k, v, None, dropout=0.1)[0][..., :6] != 0, weights >= 0)
@@ -242,12 +319,13 @@ def test_attention_without_dropout_draws_nothing():
 
 
 @pytest.mark.parametrize("rows", [1, 5, 64])
+@pytest.mark.parametrize("vocabulary", [29, 1030])
 @pytest.mark.parametrize("biased", [False, True])
-def test_label_loss_is_cross_entropy_whatever_the_chunk(rows, biased, monkeypatch):
+def test_label_loss_is_cross_entropy_whatever_the_chunk(rows, vocabulary, biased, monkeypatch):
     monkeypatch.setattr(losing, "rows_at_once", lambda vocabulary: rows)
     torch.manual_seed(8)
-    hidden, weight, labels = torch.randn(13, 6), torch.randn(29, 6), torch.randint(0, 29, (13,))
-    bias = torch.randn(29) if biased else None
+    hidden, weight = torch.randn(13, 6), torch.randn(vocabulary, 6)
+    bias, labels = torch.randn(vocabulary) if biased else None, torch.randint(0, vocabulary, (13,))
     wanted = value_and_gradient(lambda h: F.cross_entropy(F.linear(h, weight, bias), labels, reduction="sum"), hidden)
     ours = value_and_gradient(lambda h: label_loss(h, weight, bias, labels), hidden)
     for one, two in zip(wanted, ours):

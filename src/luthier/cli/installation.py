@@ -81,8 +81,9 @@ def _chosen(option: str, typed: str | None, known: Iterable[str]) -> list[str]:
 
 def _doctor(options: argparse.Namespace) -> int:
     from ..machine import environment
+    from ..ops.compiled import kernels
 
-    facts = environment()
+    facts = environment() | {"kernels": kernels()}
     if options.json:
         print(json.dumps(facts, ensure_ascii=False))
     else:

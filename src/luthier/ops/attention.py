@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from . import compiled
 from .dropout import drawn, dropout
 
 
@@ -70,6 +71,10 @@ def attention(
     tensors = [t for t in (query, key, value, attention_mask, bias) if t is not None]
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     if query.device.type == "cpu" and (learning or p):
+        still = not any(t is not None and t.requires_grad for t in (bias, attention_mask))
+        drop = compiled.coins(p) if still and compiled.ready(query) else None
+        if drop is not None:
+            return _AttendedAtOnce.apply(query, key, value, bias, attention_mask, scale, drop), None
         return _Attended.apply(query, key, value, bias, attention_mask, scale, p), None
     mask = _sum(attention_mask, bias)
     mask = None if mask is None else mask.to(query.dtype)
@@ -146,6 +151,38 @@ class _Attended(torch.autograd.Function):
         if ctx.scale != 1.0:
             d_scores.mul_(ctx.scale)
         return d_scores @ key, d_scores.transpose(2, 3) @ query, d_value, *d_added, None, None
+
+
+class _AttendedAtOnce(torch.autograd.Function):
+    """The same, compiled: scores are visited once each way, and a dropout mask is drawn again on the way back.
+
+    Tensors are laid out row after row and head after head once (N = B·H), not anew for every product.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        *attended, bias, mask, ctx.scale, ctx.drop = inputs
+        rows_heads = attended[0].shape[:2]
+        query_NQD, key_NKD, value_NKD = (t.contiguous().flatten(0, 1) for t in attended)
+        weights_NQK = query_NQD @ key_NKD.transpose(1, 2)
+        seen = compiled.attention_weights(weights_NQK.unflatten(0, rows_heads), bias, mask, ctx.scale, ctx.drop)
+        ctx.save_for_backward(query_NQD, key_NKD, value_NKD, weights_NQK)
+        return (seen.flatten(0, 1) @ value_NKD).unflatten(0, rows_heads).transpose(1, 2).contiguous()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        query_NQD, key_NKD, value_NKD, weights_NQK = ctx.saved_tensors
+        gradient = gradient.transpose(1, 2)
+        rows_heads, gradient_NQD = gradient.shape[:2], gradient.contiguous().flatten(0, 1)
+        d_scores_NQK = gradient_NQD @ value_NKD.transpose(1, 2)
+        seen_NQK = compiled.attention_weights_backward(d_scores_NQK, weights_NQK, ctx.scale, ctx.drop)
+        learnt = (
+            d_scores_NQK @ key_NKD,
+            d_scores_NQK.transpose(1, 2) @ query_NQD,
+            seen_NQK.transpose(1, 2) @ gradient_NQD,
+        )
+        return *(t.unflatten(0, rows_heads) for t in learnt), None, None, None, None
 
 
 def with_prefix(

@@ -1,7 +1,8 @@
 """Dropout from random words: one 64-bit word decides four elements of a 16-bit tensor, or eight of a wider one.
 
-Torch draws a Bernoulli variable per element, which on a CPU costs more than the layer around it. Here a mask is cut
-from random words by whole-number arithmetic in place:
+Torch draws a Bernoulli variable per element, which on a CPU costs more than the layer around it. Where the compiled
+loops are at hand (`compiled.py`), a mask is a seed, and both ways draw it while they pass. Else a mask is cut from
+random words by whole-number arithmetic in place:
 
 * 16 bits wide (bf16, fp16), an element's own 16 random bits become zero or the scale, as the tensor's number format
   writes it, so that dropping and scaling is one product. The scale is a number that the format has, and the keep
@@ -26,8 +27,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-CLOSE = 0.05
-"""The probability used may differ from the one asked for by this share of the rarer outcome; else torch draws."""
+from . import compiled
+
 MANY = 4096
 """From so many words on, a quicker generator is worth its start, which torch's generator seeds."""
 
@@ -40,7 +41,7 @@ def scale_of(p: float, dtype: torch.dtype) -> float | None:
         scale = torch.tensor(1 / (1 - p), dtype=dtype).item()
     else:
         scale = 256 / max(1, round((1 - p) * 256))
-    return scale if abs(1 / scale - (1 - p)) <= CLOSE * min(p, 1 - p) else None
+    return scale if abs(1 / scale - (1 - p)) <= compiled.CLOSE * min(p, 1 - p) else None
 
 
 def drawn(shape: torch.Size, p: float, dtype: torch.dtype) -> tuple[Tensor, float]:
@@ -73,9 +74,27 @@ def _words(count: int) -> Tensor:
 
 def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
     """`F.dropout`, equal in distribution."""
-    if training and 0 < p < 1 and x.device.type == "cpu" and scale_of(p, x.dtype) is not None:
+    if not (training and 0 < p < 1):
+        return F.dropout(x, p, training)
+    if compiled.takes(x) and (mask := compiled.coins(p)) is not None:
+        return _Tossed.apply(x, mask)
+    if x.device.type == "cpu" and scale_of(p, x.dtype) is not None:
         return _Dropped.apply(x, p)
-    return F.dropout(x, p, training)
+    return F.dropout(x, p)
+
+
+class _Tossed(torch.autograd.Function):
+    """Compiled, the mask is drawn again on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mask: compiled.Coins) -> Tensor:
+        ctx.mask = mask
+        return compiled.dropped(x, mask)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return compiled.dropped(gradient.contiguous(), ctx.mask), None
 
 
 class _Dropped(torch.autograd.Function):

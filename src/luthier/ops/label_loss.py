@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from . import compiled
+
 CHUNK_BYTES = 64 << 20
 """fp32 logits at hand. Few rows at once starve the product of matrices: 64 rows took as long as the plain loss, 320
 rows three quarters of it."""
@@ -42,14 +44,12 @@ class _LabelLoss(torch.autograd.Function):
         gradient_Nd = torch.empty_like(hidden_Nd) if ctx.needs_input_grad[0] else None
         size = rows_at_once(len(weight_Vd))
         for start in range(0, len(hidden_Nd), size):
-            rows, labels_N1 = slice(start, start + size), labels_N[start : start + size, None]
-            logits_NV = F.linear(hidden_Nd[rows], weight_Vd, bias_V).float()
-            likely_NV = torch.ops.aten._log_softmax.out(logits_NV, 1, False, out=logits_NV)
-            total -= likely_NV.gather(1, labels_N1).sum()
+            rows = slice(start, start + size)
+            logits_NV = F.linear(hidden_Nd[rows], weight_Vd, bias_V)
+            loss, wrong_NV = _visited(logits_NV, labels_N[rows], gradient_Nd is not None)
+            total += loss
             if gradient_Nd is not None:
-                wrong_NV = likely_NV.exp_()
-                wrong_NV.scatter_add_(1, labels_N1, torch.full_like(labels_N1, -1, dtype=torch.float32))
-                torch.mm(wrong_NV.to(weight_Vd.dtype), weight_Vd, out=gradient_Nd[rows])
+                torch.mm(wrong_NV, weight_Vd, out=gradient_Nd[rows])
         ctx.save_for_backward(gradient_Nd)
         return total
 
@@ -58,3 +58,16 @@ class _LabelLoss(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient_Nd,) = ctx.saved_tensors
         return gradient_Nd * upstream.to(gradient_Nd.dtype), None, None, None
+
+
+def _visited(logits_NV: Tensor, labels_N: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
+    """(summed loss, with `learn` its gradient in the precision of the logits, which may be overwritten)."""
+    if compiled.takes(logits_NV):
+        return compiled.cross_entropy(logits_NV, labels_N.contiguous(), learn).sum(), logits_NV
+    labels_N1, wide_NV = labels_N[:, None], logits_NV.float()
+    likely_NV = torch.ops.aten._log_softmax.out(wide_NV, 1, False, out=wide_NV)
+    loss = -likely_NV.gather(1, labels_N1).sum()
+    if not learn:
+        return loss, logits_NV
+    wrong_NV = likely_NV.exp_().scatter_add_(1, labels_N1, torch.full_like(labels_N1, -1, dtype=torch.float32))
+    return loss, wrong_NV.to(logits_NV.dtype)

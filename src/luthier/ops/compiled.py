@@ -1,0 +1,206 @@
+"""The loops of `kernels.cpp`, built on this machine for its processor, where it has a C++ compiler.
+
+Built once in about two seconds, kept in the cache folder under a name that says of what, with what and for which
+processor. Where that fails, or `LUTHIER_KERNELS=torch` says so, every op takes its way through torch: the same
+function, in more passes. Both draw dropout from torch's generator, but not the same masks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..machine import cache_folder, processor
+
+SOURCE = Path(__file__).with_name("kernels.cpp")
+COMPILERS = ("c++", "g++", "clang++")
+FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-fPIC", "-shared")
+WIDE = ("-mprefer-vector-width=512",)
+"""Of an x86 compiler, which else halves the vectors."""
+PATIENCE = 60.0
+"""Seconds for the compiler."""
+KINDS = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+ALL = 65536
+CLOSE = 0.05
+"""A keep probability may differ from the one asked for by this share of the rarer outcome."""
+
+
+class Coins(NamedTuple):
+    """A dropout mask: an element is kept where a hash of `seed` and its place is below `kept` of 65,536."""
+
+    seed: int
+    kept: int
+
+
+EVERYTHING = Coins(0, ALL)
+
+
+def coins(p: float) -> Coins | None:
+    """A mask with drop probability `p`, seeded by torch's generator; None where 65,536 parts are too coarse for it."""
+    if p == 0.0:
+        return EVERYTHING
+    kept = round((1 - p) * ALL)
+    if abs(kept / ALL - (1 - p)) > CLOSE * min(p, 1 - p):
+        return None
+    return Coins(int(torch.empty((), dtype=torch.int64).random_()), kept)
+
+
+def ready(x: Tensor) -> bool:
+    """Whether the loops are there for numbers like those of `x`: fp32 or bf16, on the CPU."""
+    return x.dtype in KINDS and x.device.type == "cpu" and library() is not None
+
+
+def takes(*tensors: Tensor) -> bool:
+    """Whether the loops are there and read these tensors: contiguous, and of one kind."""
+    return ready(tensors[0]) and all(t.dtype == tensors[0].dtype and t.is_contiguous() for t in tensors)
+
+
+def dropped(x: Tensor, mask: Coins) -> Tensor:
+    """x where the mask keeps, scaled by the inverse of the keep probability; else 0."""
+    y = torch.empty_like(x)
+    _call("dropped", x.dtype, x, y, _long(x.numel()), *_mask(mask))
+    return y
+
+
+def attention_weights(scores: Tensor, bias: Tensor | None, mask: Tensor | None, scale: float, drop: Coins) -> Tensor:
+    """`scores` (B, H, Q, K) become softmax(scores·scale + bias + mask), to whose shape both expand; returns them after
+    dropout."""
+    seen = scores if drop.kept == ALL else torch.empty_like(scores)
+    shape = map(_long, scores.shape)
+    _call(
+        "attention_weights", scores.dtype, scores, seen, *_added(bias, scores), *_added(mask, scores),
+        ctypes.c_float(scale), *shape, *_mask(drop),
+    )  # fmt: skip
+    return seen
+
+
+def attention_weights_backward(gradient: Tensor, weights: Tensor, scale: float, drop: Coins) -> Tensor:
+    """`gradient`, of the weights after dropout, becomes that of the scores; returns the weights after dropout."""
+    seen = weights if drop.kept == ALL else torch.empty_like(weights)
+    keys = weights.shape[-1]
+    sizes = _long(weights.numel() // keys), _long(keys)
+    _call(
+        "attention_weights_backward", weights.dtype, gradient, weights, seen, ctypes.c_float(scale), *sizes,
+        *_mask(drop),
+    )  # fmt: skip
+    return seen
+
+
+def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """(weight · x / rms(x), 1 / rms(x) of every line in fp32 (…, 1))."""
+    y, inverse = torch.empty_like(x), torch.empty(*x.shape[:-1], 1, dtype=torch.float32)
+    _call("rms_norm", x.dtype, x, weight, y, inverse, ctypes.c_float(epsilon), *_lines(x))
+    return y, inverse
+
+
+def rms_norm_backward(gradient: Tensor, x: Tensor, weight: Tensor, inverse: Tensor) -> Tensor:
+    """Gradient of x."""
+    dx = torch.empty_like(x)
+    _call("rms_norm_backward", x.dtype, gradient.contiguous(), x, weight, inverse, dx, *_lines(x))
+    return dx
+
+
+def gated(a: Tensor, b: Tensor | None, kind: int, mask: Coins) -> Tensor:
+    """dropout(activation(a) · b); `kind` is 0 for SiLU, 1 for the tanh form of GELU."""
+    y = torch.empty_like(a)
+    _call("gated", a.dtype, a, b, y, _long(a.numel()), ctypes.c_int(kind), *_mask(mask))
+    return y
+
+
+def gated_backward(
+    gradient: Tensor, a: Tensor, b: Tensor | None, kind: int, mask: Coins
+) -> tuple[Tensor, Tensor | None]:
+    """Gradients of a and b."""
+    da, db = torch.empty_like(a), None if b is None else torch.empty_like(b)
+    sizes = _long(a.numel()), ctypes.c_int(kind)
+    _call("gated_backward", a.dtype, gradient.contiguous(), a, b, da, db, *sizes, *_mask(mask))
+    return da, db
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, learn: bool) -> Tensor:
+    """Losses (N) in nats, fp32; with `learn`, `logits` (N, V) become their gradient softmax(logits) − onehot(label)."""
+    losses = torch.empty(len(logits), dtype=torch.float32)
+    _call("cross_entropy", logits.dtype, logits, labels, losses, *_lines(logits), ctypes.c_int(learn))
+    return losses
+
+
+# -- calls ----------------------------------------------------------------------------------------------------------
+
+
+def _call(name: str, kind: torch.dtype, *given: Any) -> None:
+    loaded = library()
+    assert loaded is not None, "takes() said yes"
+    plain = [_place(g) if g is None or isinstance(g, Tensor) else g for g in given]
+    getattr(loaded, f"{name}_{KINDS[kind]}")(*plain, ctypes.c_int(torch.get_num_threads()))
+
+
+def _place(tensor: Tensor | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
+
+
+_long = ctypes.c_int64
+
+
+def _mask(mask: Coins) -> tuple[Any, Any]:
+    return ctypes.c_uint64(mask.seed), ctypes.c_uint32(mask.kept)
+
+
+def _lines(x: Tensor) -> tuple[Any, Any]:
+    width = x.shape[-1]
+    return _long(x.numel() // width), _long(width)
+
+
+def _added(added: Tensor | None, scores: Tensor) -> tuple[Any, ...]:
+    """Where a tensor that is added to all scores lies, and its steps from row to row, head to head, query to query."""
+    if added is None:
+        return (None, *map(_long, (0, 0, 0)))
+    spread = added.to(scores.dtype).expand(scores.shape)
+    spread = spread if spread.stride(-1) == 1 else spread.contiguous()
+    return (spread, *map(_long, spread.stride()[:3]))
+
+
+# -- building -------------------------------------------------------------------------------------------------------
+
+
+def kernels() -> str:
+    """What the ops run through on this machine: `compiled` or `torch`."""
+    return "torch" if library() is None else "compiled"
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The loops, built now if they are not there yet; None: there is no compiler, it failed, or nobody wants them."""
+    if os.environ.get("LUTHIER_KERNELS") == "torch":
+        return None
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        return None
+    flags = FLAGS + (WIDE if platform.machine() in ("x86_64", "AMD64") else ())
+    facts = (SOURCE.read_bytes(), compiler, flags, processor(), torch.__version__)
+    place = cache_folder() / "kernels" / (hashlib.sha256(repr(facts).encode()).hexdigest()[:16] + ".so")
+    try:
+        if not place.exists():
+            _build([compiler, *flags], place)
+        return ctypes.CDLL(str(place))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _build(command: list[str], place: Path) -> None:
+    """Whole or not at all, however many processes build at once."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent) as folder:
+        made = Path(folder) / place.name
+        subprocess.run([*command, str(SOURCE), "-o", str(made)], check=True, capture_output=True, timeout=PATIENCE)
+        made.replace(place)

@@ -1,0 +1,419 @@
+// What torch does in several passes over memory, in one. The modules beside this file say what each loop computes and do
+// the same in torch where there is no compiler. Plain pointers and no header of torch, so that building takes seconds.
+//
+// T is a number in memory, float or bfloat16; functions and sums are computed in float. Tensors are contiguous.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+// -- numbers ---------------------------------------------------------------------------------------------------------
+
+struct bfloat16 {
+    uint16_t bits;
+};
+
+inline uint32_t bits_of(float x) {
+    uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    return bits;
+}
+
+inline float from_bits(uint32_t bits) {
+    float x;
+    std::memcpy(&x, &bits, 4);
+    return x;
+}
+
+inline float wide(float x) { return x; }
+inline float wide(bfloat16 x) { return from_bits(uint32_t(x.bits) << 16); }
+
+inline void narrow(float x, float& y) { y = x; }
+// To nearest, ties to even. NaN stays NaN: those that arithmetic makes, or that were bfloat16, leave room to round up.
+inline void narrow(float x, bfloat16& y) {
+    uint32_t bits = bits_of(x);
+    y.bits = uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+template <class T>
+inline float rounded(float x) {
+    T y;
+    narrow(x, y);
+    return wide(y);
+}
+
+// For x <= 0. Cephes' polynomial, within two units in the last place; below -87 zero.
+inline float exponential(float x) {
+    float inside = -87.0f > x ? -87.0f : x;
+    float n = std::nearbyint(inside * 1.44269504f);
+    float r = inside - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    float power = from_bits(uint32_t(int32_t(n) + 127) << 23);
+    return inside == -87.0f ? 0.0f : p * power;
+}
+
+inline float sigmoid(float z) {
+    float e = exponential(z > 0.0f ? -z : z);
+    return (z > 0.0f ? 1.0f : e) / (1.0f + e);
+}
+
+// -- lines -----------------------------------------------------------------------------------------------------------
+
+constexpr int64_t STEP = 64;     // inner loops run over whole steps, so that nothing is left for a slow end
+constexpr int64_t CHUNK = 1024;  // elements at a time where lines mean nothing
+
+inline int64_t padded(int64_t width) { return (width + STEP - 1) / STEP * STEP; }
+inline int64_t chunks(int64_t count) { return (count + CHUNK - 1) / CHUNK; }
+
+// A line of a tensor in the cache, with room to the next whole step.
+template <class T>
+struct Line {
+    std::vector<T> room;
+    T* data;
+
+    explicit Line(int64_t width) : room(padded(width)), data(room.data()) {}
+    void read(const T* from, int64_t width) { std::memcpy(data, from, width * sizeof(T)); }
+    void write(T* to, int64_t width) const { std::memcpy(to, data, width * sizeof(T)); }
+};
+
+// -- dropout ---------------------------------------------------------------------------------------------------------
+
+// An element is kept where its 16 random bits are below `kept`. They are a hash of seed and place: no mask is stored, the
+// way back draws it again, and threads do not matter. SplitMix64 (Steele et al. 2014, OOPSLA, section 5).
+struct Coins {
+    uint64_t seed;
+    uint32_t kept;  // of 65536, which keeps everything
+
+    bool all() const { return kept == 65536; }
+    float scale() const { return 65536.0f / float(kept); }
+    float of(uint16_t coin) const { return coin < kept ? scale() : 0.0f; }
+
+    // `width` coins, a multiple of 4, of one of the lines of that width.
+    void toss(int64_t line, int64_t width, uint16_t* coins) const {
+        uint64_t start = seed + uint64_t(line * (width / 4)) * 0x9e3779b97f4a7c15u;
+        for (int64_t i = 0; i < width / 4; i++) {
+            uint64_t z = start + uint64_t(i + 1) * 0x9e3779b97f4a7c15u;
+            z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+            z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+            z ^= z >> 31;
+            std::memcpy(coins + 4 * i, &z, 8);
+        }
+    }
+};
+
+template <class T>
+void dropped(const T* x, T* y, int64_t count, Coins coins, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t chunk = 0; chunk < chunks(count); chunk++) {
+        int64_t width = std::min(CHUNK, count - chunk * CHUNK);
+        uint16_t coin[CHUNK];
+        T line[CHUNK];
+        coins.toss(chunk, CHUNK, coin);
+        std::memcpy(line, x + chunk * CHUNK, width * sizeof(T));
+#pragma omp simd
+        for (int64_t i = 0; i < CHUNK; i++) narrow(wide(line[i]) * coins.of(coin[i]), line[i]);
+        std::memcpy(y + chunk * CHUNK, line, width * sizeof(T));
+    }
+}
+
+// -- attention weights -----------------------------------------------------------------------------------------------
+
+// Added to scores of (rows, heads, queries, keys); a step of 0 repeats it.
+template <class T>
+struct Added {
+    const T* data;
+    int64_t by_row, by_head, by_query;
+
+    const T* at(int64_t row, int64_t head, int64_t query) const {
+        return data + row * by_row + head * by_head + query * by_query;
+    }
+};
+
+struct Shape {
+    int64_t rows, heads, queries, keys;
+
+    int64_t lines() const { return rows * heads * queries; }
+};
+
+// scores become weights = softmax(scores * scale + bias + mask); seen = dropout(weights).
+template <class T>
+void attention_weights(T* scores, T* seen, Added<T> bias, Added<T> mask, float scale, Shape shape, Coins coins,
+                       int threads) {
+    int64_t keys = shape.keys, size = padded(keys);
+#pragma omp parallel num_threads(threads)
+    {
+        Line<T> own(keys), one(keys), other(keys), out(keys);
+        Line<float> likely(keys);
+        Line<uint16_t> coin(keys);
+        T *s = own.data, *b = one.data, *m = other.data, *y = out.data;
+        float* e = likely.data;
+        for (int64_t i = keys; i < size; i++) narrow(-INFINITY, b[i]);
+#pragma omp for schedule(static)
+        for (int64_t line = 0; line < shape.lines(); line++) {
+            int64_t query = line % shape.queries, head = line / shape.queries % shape.heads;
+            int64_t row = line / shape.queries / shape.heads;
+            own.read(scores + line * keys, keys);
+            if (bias.data) one.read(bias.at(row, head, query), keys);
+            if (mask.data) other.read(mask.at(row, head, query), keys);
+            float top = -INFINITY, sum = 0.0f;
+#pragma omp simd reduction(max : top)
+            for (int64_t i = 0; i < size; i++) {
+                float score = wide(s[i]) * scale + wide(b[i]) + wide(m[i]);
+                e[i] = score;
+                top = score > top ? score : top;
+            }
+#pragma omp simd reduction(+ : sum)
+            for (int64_t i = 0; i < size; i++) sum += e[i] = exponential(e[i] - top);
+#pragma omp simd
+            for (int64_t i = 0; i < size; i++) narrow(e[i] / sum, s[i]);
+            own.write(scores + line * keys, keys);
+            if (coins.all()) continue;
+            coins.toss(line, size, coin.data);
+            const uint16_t* c = coin.data;
+#pragma omp simd
+            for (int64_t i = 0; i < size; i++) narrow(e[i] / sum * coins.of(c[i]), y[i]);
+            out.write(seen + line * keys, keys);
+        }
+    }
+}
+
+// gradient: of the seen weights, becomes that of the scores; seen = dropout(weights), as on the way there.
+template <class T>
+void attention_weights_backward(T* gradient, const T* weights, T* seen, float scale, int64_t lines, int64_t keys,
+                                Coins coins, int threads) {
+    int64_t size = padded(keys);
+#pragma omp parallel num_threads(threads)
+    {
+        Line<T> own(keys), weight(keys), out(keys);
+        Line<float> passed(keys);
+        Line<uint16_t> coin(keys);
+        T *d = own.data, *w = weight.data, *y = out.data;
+        float* g = passed.data;
+#pragma omp for schedule(static)
+        for (int64_t line = 0; line < lines; line++) {
+            own.read(gradient + line * keys, keys);
+            weight.read(weights + line * keys, keys);
+            float along = 0.0f;
+            if (coins.all()) {
+#pragma omp simd reduction(+ : along)
+                for (int64_t i = 0; i < size; i++) along += (g[i] = wide(d[i])) * wide(w[i]);
+            } else {
+                coins.toss(line, size, coin.data);
+                const uint16_t* c = coin.data;
+#pragma omp simd reduction(+ : along)
+                for (int64_t i = 0; i < size; i++) {
+                    float factor = coins.of(c[i]), likely = wide(w[i]);
+                    narrow(likely * factor, y[i]);
+                    along += (g[i] = wide(d[i]) * factor) * likely;
+                }
+                out.write(seen + line * keys, keys);
+            }
+#pragma omp simd
+            for (int64_t i = 0; i < size; i++) narrow((g[i] - along) * wide(w[i]) * scale, d[i]);
+            own.write(gradient + line * keys, keys);
+        }
+    }
+}
+
+// -- root mean square norm -------------------------------------------------------------------------------------------
+
+// y = weight * x / rms(x), rounded before the weight too, as the model library does; inverse = 1 / rms(x) of every line.
+template <class T>
+void rms_norm(const T* x, const T* weight, T* y, float* inverse, float epsilon, int64_t lines, int64_t width,
+              int threads) {
+    int64_t size = padded(width);
+#pragma omp parallel num_threads(threads)
+    {
+        Line<T> own(width), factor(width);
+        factor.read(weight, width);
+        T *v = own.data, *w = factor.data;
+#pragma omp for schedule(static)
+        for (int64_t line = 0; line < lines; line++) {
+            own.read(x + line * width, width);
+            float squares = 0.0f;
+#pragma omp simd reduction(+ : squares)
+            for (int64_t i = 0; i < size; i++) squares += wide(v[i]) * wide(v[i]);
+            float by = 1.0f / std::sqrt(squares / float(width) + epsilon);
+            inverse[line] = by;
+#pragma omp simd
+            for (int64_t i = 0; i < size; i++) narrow(rounded<T>(wide(v[i]) * by) * wide(w[i]), v[i]);
+            own.write(y + line * width, width);
+        }
+    }
+}
+
+// dx = inverse * (g * w - x * inverse^2 * mean(g * w * x)), g the gradient of y.
+template <class T>
+void rms_norm_backward(const T* gradient, const T* x, const T* weight, const float* inverse, T* dx, int64_t lines,
+                       int64_t width, int threads) {
+    int64_t size = padded(width);
+#pragma omp parallel num_threads(threads)
+    {
+        Line<T> own(width), value(width), factor(width);
+        factor.read(weight, width);
+        T *d = own.data, *v = value.data, *w = factor.data;
+#pragma omp for schedule(static)
+        for (int64_t line = 0; line < lines; line++) {
+            own.read(gradient + line * width, width);
+            value.read(x + line * width, width);
+            float along = 0.0f, by = inverse[line];
+#pragma omp simd reduction(+ : along)
+            for (int64_t i = 0; i < size; i++) along += wide(d[i]) * wide(w[i]) * wide(v[i]);
+            float back = along / float(width) * by * by;
+#pragma omp simd
+            for (int64_t i = 0; i < size; i++) narrow(by * (wide(d[i]) * wide(w[i]) - wide(v[i]) * back), d[i]);
+            own.write(dx + line * width, width);
+        }
+    }
+}
+
+// -- gates -----------------------------------------------------------------------------------------------------------
+
+// Both activations are a * sigmoid(z(a)): SiLU with z = a, the tanh form of GELU with z as below.
+struct Activation {
+    float linear, cubic;
+
+    float z(float a) const { return a * (linear + cubic * a * a); }
+    float slope(float a) const { return linear + 3.0f * cubic * a * a; }
+};
+
+inline Activation activation(int kind) {
+    return kind == 0 ? Activation{1.0f, 0.0f} : Activation{1.5957691216f, 0.0713548162726f};  // 2*sqrt(2/pi)*(1, 0.044715)
+}
+
+// y = dropout(activation(a) * b); no b is a b of ones.
+template <class T>
+void gated(const T* a, const T* b, T* y, int64_t count, int kind, Coins coins, int threads) {
+    Activation act = activation(kind);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t chunk = 0; chunk < chunks(count); chunk++) {
+        int64_t at = chunk * CHUNK, width = std::min(CHUNK, count - at);
+        uint16_t coin[CHUNK];
+        T gate[CHUNK], up[CHUNK];
+        std::memcpy(gate, a + at, width * sizeof(T));
+        if (b) std::memcpy(up, b + at, width * sizeof(T));
+        else std::for_each(up, up + CHUNK, [](T& one) { narrow(1.0f, one); });
+        coins.toss(chunk, CHUNK, coin);
+#pragma omp simd
+        for (int64_t i = 0; i < CHUNK; i++) {
+            float x = wide(gate[i]);
+            narrow(x * sigmoid(act.z(x)) * wide(up[i]) * coins.of(coin[i]), up[i]);
+        }
+        std::memcpy(y + at, up, width * sizeof(T));
+    }
+}
+
+// da and db of the above from the gradient of y.
+template <class T>
+void gated_backward(const T* gradient, const T* a, const T* b, T* da, T* db, int64_t count, int kind, Coins coins,
+                    int threads) {
+    Activation act = activation(kind);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t chunk = 0; chunk < chunks(count); chunk++) {
+        int64_t at = chunk * CHUNK, width = std::min(CHUNK, count - at);
+        uint16_t coin[CHUNK];
+        T gate[CHUNK], up[CHUNK], d[CHUNK];
+        std::memcpy(d, gradient + at, width * sizeof(T));
+        std::memcpy(gate, a + at, width * sizeof(T));
+        if (b) std::memcpy(up, b + at, width * sizeof(T));
+        else std::for_each(up, up + CHUNK, [](T& one) { narrow(1.0f, one); });
+        coins.toss(chunk, CHUNK, coin);
+#pragma omp simd
+        for (int64_t i = 0; i < CHUNK; i++) {
+            float g = wide(d[i]) * coins.of(coin[i]), x = wide(gate[i]), s = sigmoid(act.z(x));
+            narrow(g * wide(up[i]) * (s + x * s * (1.0f - s) * act.slope(x)), gate[i]);
+            narrow(g * x * s, up[i]);
+        }
+        std::memcpy(da + at, gate, width * sizeof(T));
+        if (b) std::memcpy(db + at, up, width * sizeof(T));
+    }
+}
+
+// -- cross-entropy ---------------------------------------------------------------------------------------------------
+
+// losses: -log softmax(logits)[label] of every line; with `learn`, logits become softmax(logits) - onehot(label).
+template <class T>
+void cross_entropy(T* logits, const int64_t* labels, float* losses, int64_t lines, int64_t width, int learn,
+                   int threads) {
+    int64_t size = padded(width);
+#pragma omp parallel num_threads(threads)
+    {
+        Line<T> own(width);
+        Line<float> likely(width);
+        T* l = own.data;
+        float* e = likely.data;
+        for (int64_t i = width; i < size; i++) narrow(-INFINITY, l[i]);
+#pragma omp for schedule(static)
+        for (int64_t line = 0; line < lines; line++) {
+            own.read(logits + line * width, width);
+            float top = -INFINITY, sum = 0.0f;
+#pragma omp simd reduction(max : top)
+            for (int64_t i = 0; i < size; i++) top = wide(l[i]) > top ? wide(l[i]) : top;
+            float label = wide(l[labels[line]]) - top;
+#pragma omp simd reduction(+ : sum)
+            for (int64_t i = 0; i < size; i++) sum += e[i] = exponential(wide(l[i]) - top);
+            losses[line] = std::log(sum) - label;
+            if (!learn) continue;
+            e[labels[line]] -= sum;
+            T* to = logits + line * width;
+#pragma omp simd
+            for (int64_t i = 0; i < width; i++) narrow(e[i] / sum, to[i]);
+        }
+    }
+}
+
+}  // namespace
+
+// -- what python calls, once for each kind of number ------------------------------------------------------------------
+
+#define FOR(T, NAME)                                                                                                    \
+    void dropped_##NAME(const T* x, T* y, int64_t count, uint64_t seed, uint32_t kept, int threads) {                   \
+        dropped(x, y, count, {seed, kept}, threads);                                                                    \
+    }                                                                                                                   \
+    void attention_weights_##NAME(T* scores, T* seen, const T* bias, int64_t bias_row, int64_t bias_head,               \
+                                  int64_t bias_query, const T* mask, int64_t mask_row, int64_t mask_head,               \
+                                  int64_t mask_query, float scale, int64_t rows, int64_t heads, int64_t queries,        \
+                                  int64_t keys, uint64_t seed, uint32_t kept, int threads) {                            \
+        attention_weights(scores, seen, {bias, bias_row, bias_head, bias_query},                                        \
+                          {mask, mask_row, mask_head, mask_query}, scale, {rows, heads, queries, keys}, {seed, kept},   \
+                          threads);                                                                                     \
+    }                                                                                                                   \
+    void attention_weights_backward_##NAME(T* gradient, const T* weights, T* seen, float scale, int64_t lines,          \
+                                           int64_t keys, uint64_t seed, uint32_t kept, int threads) {                   \
+        attention_weights_backward(gradient, weights, seen, scale, lines, keys, {seed, kept}, threads);                 \
+    }                                                                                                                   \
+    void rms_norm_##NAME(const T* x, const T* weight, T* y, float* inverse, float epsilon, int64_t lines,               \
+                         int64_t width, int threads) {                                                                  \
+        rms_norm(x, weight, y, inverse, epsilon, lines, width, threads);                                                \
+    }                                                                                                                   \
+    void rms_norm_backward_##NAME(const T* gradient, const T* x, const T* weight, const float* inverse, T* dx,          \
+                                  int64_t lines, int64_t width, int threads) {                                          \
+        rms_norm_backward(gradient, x, weight, inverse, dx, lines, width, threads);                                     \
+    }                                                                                                                   \
+    void gated_##NAME(const T* a, const T* b, T* y, int64_t count, int kind, uint64_t seed, uint32_t kept,              \
+                      int threads) {                                                                                    \
+        gated(a, b, y, count, kind, {seed, kept}, threads);                                                             \
+    }                                                                                                                   \
+    void gated_backward_##NAME(const T* gradient, const T* a, const T* b, T* da, T* db, int64_t count, int kind,        \
+                               uint64_t seed, uint32_t kept, int threads) {                                             \
+        gated_backward(gradient, a, b, da, db, count, kind, {seed, kept}, threads);                                     \
+    }                                                                                                                   \
+    void cross_entropy_##NAME(T* logits, const int64_t* labels, float* losses, int64_t lines, int64_t width, int learn, \
+                              int threads) {                                                                            \
+        cross_entropy(logits, labels, losses, lines, width, learn, threads);                                            \
+    }
+
+extern "C" {
+FOR(float, float32)
+FOR(bfloat16, bfloat16)
+}

@@ -1,0 +1,118 @@
+"""The compiled loops: built once, given up in silence, the same whatever the threads, and NaN stays NaN."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from luthier.ops import compiled
+from luthier.ops.attention import attention
+from luthier.ops.dropout import dropout
+from luthier.ops.gates import SILU, TANH_GELU, gated
+from luthier.ops.label_loss import label_loss
+from luthier.ops.norm import rms_norm
+
+WITH = pytest.mark.skipif(compiled.library() is None, reason="no C++ compiler with OpenMP")
+
+
+@pytest.fixture
+def anew(monkeypatch, tmp_path):
+    """A cache folder without the loops, and `library` to ask again."""
+    monkeypatch.setenv("LUTHIER_CACHE", str(tmp_path))
+    monkeypatch.delenv("LUTHIER_KERNELS", raising=False)
+    return compiled.library.__wrapped__
+
+
+@WITH
+def test_built_once_and_kept(anew, tmp_path, monkeypatch):
+    assert anew() is not None
+    (made,) = (tmp_path / "kernels").iterdir()
+    monkeypatch.setattr(compiled, "_build", lambda *_: pytest.fail("built twice"))
+    assert anew() is not None and made.suffix == ".so"
+    monkeypatch.setattr(compiled, "processor", lambda: "another one")
+    with pytest.raises(pytest.fail.Exception):
+        anew()
+
+
+@WITH
+def test_many_processes_may_build_at_once(tmp_path):
+    ask = "from luthier.ops import compiled; assert compiled.library() is not None"
+    together = {**os.environ, "LUTHIER_CACHE": str(tmp_path), "LUTHIER_KERNELS": ""}
+    asked = [subprocess.Popen([sys.executable, "-c", ask], env=together) for _ in range(2)]
+    assert [a.wait(120) for a in asked] == [0, 0]
+    assert len(list((tmp_path / "kernels").iterdir())) == 1
+
+
+def test_without_a_compiler_torch_does_it(anew, monkeypatch):
+    monkeypatch.setattr(compiled.shutil, "which", lambda name: None)
+    assert anew() is None
+
+
+def test_a_compiler_that_fails_is_not_asked_for_more(anew, tmp_path, monkeypatch):
+    broken = tmp_path / "c++"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(compiled.shutil, "which", lambda name: str(broken))
+    assert anew() is None and not list((tmp_path / "kernels").iterdir())
+
+
+def test_a_cache_that_cannot_be_written_costs_the_loops_alone(anew, tmp_path, monkeypatch):
+    (tmp_path / "kernels").write_text("a file where the folder would be")
+    assert anew() is None
+
+
+def test_they_can_be_left_out(anew, monkeypatch):
+    monkeypatch.setenv("LUTHIER_KERNELS", "torch")
+    assert anew() is None
+
+
+def everything(dtype):
+    """One value of every op, and its gradient."""
+    torch.manual_seed(20)
+    x, y = (torch.randn(3, 2, 70, 90).to(dtype).requires_grad_() for _ in range(2))
+    head, labels = torch.randn(300, 90).to(dtype), torch.randint(0, 300, (420,))
+    made = {
+        "dropout": dropout(x, 0.3),
+        "attention": attention(torch.nn.Module().train(), x, y, x * y, None, dropout=0.2)[0],
+        "norm": rms_norm(x, torch.rand(90).to(dtype), 1e-6),
+        "silu": gated(x, y, SILU, 0.1),
+        "gelu": gated(x, None, TANH_GELU),
+        "loss": label_loss(x.reshape(-1, 90), head, None, labels),
+    }
+    return {name: (value, torch.autograd.grad(value.float().sum(), x)[0]) for name, value in made.items()}
+
+
+@WITH
+@pytest.mark.parametrize("dtype", compiled.KINDS)
+def test_threads_change_nothing(dtype):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = everything(dtype)
+        torch.set_num_threads(3)
+        shared = everything(dtype)
+    finally:
+        torch.set_num_threads(before)
+    for name, (value, gradient) in alone.items():
+        near = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.02, "atol": 0.02}
+        torch.testing.assert_close(shared[name][0], value, **near, msg=name)
+        torch.testing.assert_close(shared[name][1], gradient, **near, msg=name)
+
+
+@WITH
+@pytest.mark.parametrize("dtype", compiled.KINDS)
+def test_no_op_hides_a_number_that_is_none(dtype):
+    x = torch.ones(70, dtype=dtype)
+    x[3] = float("nan")
+    weights = x.repeat(2, 1)[None, None].clone()
+    compiled.attention_weights(weights, None, None, 1.0, compiled.EVERYTHING)
+    assert weights.isnan().all()
+    assert compiled.rms_norm(x, torch.ones_like(x), 1e-6)[0].isnan().all()
+    for kind in (SILU, TANH_GELU):
+        assert compiled.gated(x, None, kind, compiled.EVERYTHING).isnan().sum() == 1
+    assert compiled.cross_entropy(x[None].clone(), torch.tensor([0]), True).isnan().all()
+    assert compiled.dropped(x, compiled.EVERYTHING).isnan().sum() == 1
