@@ -17,6 +17,7 @@ def measure(threads: int, device: str) -> Facts:
     import torch
 
     from luthier.machine import fast_precision
+    from luthier.ops.compiled import kernels
 
     torch.set_num_threads(threads)
     side, floats = (8192, 2**30) if device == "cuda" else (2048, 2**26)
@@ -34,6 +35,7 @@ def measure(threads: int, device: str) -> Facts:
         "bf16_gflops": matmul(torch.bfloat16) if fast_precision() == "bf16" else None,
         "bandwidth_gbytes": copies(),
         "load_average": os.getloadavg()[0],
+        "kernels": kernels(),  # luthier's own loops; built now, if ever
     }
     if device == "cuda":
         torch.cuda.empty_cache()  # the runs need all of it

@@ -2,8 +2,9 @@
 
     python bench/ops.py [--rounds 9] [--threads 1] [--only attention,norm] [--json]
 
-Time is CPU time of the process, so that other work on the machine distorts it little. Shapes: 8 rows of 220 input
-tokens at Flan-T5-base's width (768, 12 heads, 2048 between), its vocabulary with 320 labels, BLOOM's with 64.
+Time is CPU time of the process, so that other work on the machine distorts it little; numbers are bf16 where that is
+fast. Shapes: 8 rows of 220 input tokens at Flan-T5-base's width (768, 12 heads, 2048 between), its vocabulary with 320
+labels, BLOOM's with 64.
 """
 
 from __future__ import annotations
@@ -35,7 +36,16 @@ def learnt(change: Callable[..., Any], *inputs: Any) -> Side:
 def random(*shape: int, learns: bool = True) -> Any:
     import torch
 
-    return torch.randn(*shape, requires_grad=learns)
+    return torch.randn(*shape, dtype=kind(), requires_grad=learns)
+
+
+def kind() -> Any:
+    """bf16 where this machine is fast in it, else fp32, as models are trained."""
+    import torch
+
+    from luthier.machine import fast_precision
+
+    return torch.bfloat16 if fast_precision() == "bf16" else torch.float32
 
 
 def dropout_rows() -> Iterator[Row]:
@@ -56,21 +66,25 @@ def norm_rows() -> Iterator[Row]:
 
     from luthier.dress import dress
 
-    plain, fast = (T5LayerNorm(WIDTH).requires_grad_(False) for _ in range(2))
+    plain, fast = (T5LayerNorm(WIDTH).to(kind()).requires_grad_(False) for _ in range(2))
     dress(fast)
     x = random(ROWS * TOKENS, WIDTH)
     yield "norm", learnt(plain, x), learnt(fast, x)
 
 
 def gelu_rows() -> Iterator[Row]:
+    from torch.nn import functional as F
     from transformers.activations import ACT2FN
 
-    from luthier.dress import dress
+    from luthier.ops.gates import TANH_GELU, gated
 
-    plain, fast = ACT2FN["gelu_new"], ACT2FN["gelu_new"]
-    dress(fast)
-    gate, up = random(ROWS * TOKENS, BETWEEN), random(ROWS * TOKENS, BETWEEN)
-    yield "gated gelu", learnt(lambda a, b: plain(a) * b, gate, up), learnt(lambda a, b: fast(a) * b, gate, up)
+    act, gate, up = ACT2FN["gelu_new"], random(ROWS * TOKENS, BETWEEN), random(ROWS * TOKENS, BETWEEN)
+    yield "gated gelu", learnt(lambda a, b: act(a) * b, gate, up), learnt(lambda a, b: gated(a, b, TANH_GELU), gate, up)
+    yield (
+        "gated gelu with dropout",
+        learnt(lambda a, b: F.dropout(act(a) * b, P), gate, up),
+        learnt(lambda a, b: gated(a, b, TANH_GELU, P), gate, up),
+    )
 
 
 def attention_rows() -> Iterator[Row]:
@@ -83,7 +97,10 @@ def attention_rows() -> Iterator[Row]:
     module, deep = nn.Module().train(), WIDTH // HEADS
     for queries in (TOKENS, 1):
         q, k, v = (random(ROWS, HEADS, n, deep) for n in (queries, TOKENS, TOKENS))
-        bias, mask = random(1, HEADS, queries, TOKENS, learns=False), torch.zeros(ROWS, 1, queries, TOKENS)
+        bias, mask = (
+            random(1, HEADS, queries, TOKENS, learns=False),
+            torch.zeros(ROWS, 1, queries, TOKENS, dtype=kind()),
+        )
 
         def plain(a: Any, b: Any, c: Any, p: float = 0.0, bias: Any = bias, mask: Any = mask) -> Any:
             weights = F.dropout((a @ b.transpose(2, 3) * 1.0 + (bias + mask)).softmax(-1), p)

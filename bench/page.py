@@ -30,7 +30,8 @@ def head(result: Facts) -> list[str]:
         "",
         f"- machine: {machine['cpu']}, {result['threads']} threads, {memory:.0f} GiB; computed on: {result['device']}",
         f"- measured ceiling: {ceiling['fp32_gflops']:,.0f} GFLOP/s fp32, {half}, "
-        f"{ceiling['bandwidth_gbytes']:.0f} GB/s; precision: {result['precision']}",
+        f"{ceiling['bandwidth_gbytes']:.0f} GB/s; precision: {result['precision']}; "
+        f"luthier's kernels: {ceiling['kernels']}",
         f"- load average: {ceiling['load_average']:.1f} before, {result['load_after']:.1f} after",
         f"- {versions}, CTranslate2 {result['ctranslate2'] or 'not installed'}; commit {machine['commit']}",
         f"- rows from {result['data']}; {result['minutes']:.1f} minutes in all",

@@ -318,7 +318,13 @@ def test_unequal_work_is_named():
 def test_the_page_keeps_what_broke_and_what_was_left_out():
     broken = {"side": "practice", "workload": "t5", "round": 1, "fault": "out of memory", "wall_seconds": 1.0}
     runs = [broken, measured("luthier", 1, 30)]
-    ceiling = {"fp32_gflops": 100.0, "bf16_gflops": None, "bandwidth_gbytes": 2.0, "load_average": 0.0}
+    ceiling = {
+        "fp32_gflops": 100.0,
+        "bf16_gflops": None,
+        "bandwidth_gbytes": 2.0,
+        "load_average": 0.0,
+        "kernels": "torch",
+    }
     machine = {"cpu": "some", "luthier": "1", "torch": "2", "transformers": "5", "peft": None, "python": "3"}
     said = page.page(
         {
