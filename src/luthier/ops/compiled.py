@@ -35,6 +35,8 @@ ALL = 65536
 CLOSE = 0.05
 """A keep probability may differ from the one asked for by this share of the rarer outcome."""
 
+_long = ctypes.c_int64
+
 
 class Coins(NamedTuple):
     """A dropout mask: an element is kept where a hash of `seed` and its place is below `kept` of 65,536."""
@@ -147,9 +149,6 @@ def _call(name: str, kind: torch.dtype, *given: Any) -> None:
 
 def _place(tensor: Tensor | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
-
-
-_long = ctypes.c_int64
 
 
 def _mask(mask: Coins) -> tuple[Any, Any]:
