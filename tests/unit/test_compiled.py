@@ -116,3 +116,26 @@ def test_no_op_hides_a_number_that_is_none(dtype):
         assert compiled.gated(x, None, kind, compiled.EVERYTHING).isnan().sum() == 1
     assert compiled.cross_entropy(x[None].clone(), torch.tensor([0]), True).isnan().all()
     assert compiled.dropped(x, compiled.EVERYTHING).isnan().sum() == 1
+
+
+@WITH
+@pytest.mark.parametrize("dtype", compiled.KINDS)
+def test_a_line_that_is_no_number_does_not_reach_the_next(dtype):
+    """70 numbers a line leave room in the last step, where what one line left would be read with the next."""
+    bad = torch.rand(1, 1, 6, 70).to(dtype)
+    bad[..., 0, 3] = float("nan")
+    mask = torch.zeros(1, 1, 6, 70).to(dtype)
+    mask[..., 1, :] = -float("inf")
+    weights, coins = bad.clone(), compiled.Coins(3, 60_000)
+    seen = compiled.attention_weights(weights, None, mask, 1.0, coins)
+    assert (
+        weights[..., :2, :].isnan().all() and weights[..., 2:, :].isfinite().all() and seen[..., 2:, :].isfinite().all()
+    )
+    gradient = torch.rand(1, 1, 6, 70).to(dtype)
+    compiled.attention_weights_backward(gradient, weights, 1.0, coins)
+    assert gradient[..., 2:, :].isfinite().all()
+    lines, ones = bad[0, 0].clone(), torch.ones(70, dtype=dtype)
+    y, inverse = compiled.rms_norm(lines, ones, 1e-6)
+    assert y[1:].isfinite().all() and compiled.rms_norm_backward(lines, lines, ones, inverse)[1:].isfinite().all()
+    losses = compiled.cross_entropy(lines, torch.zeros(6, dtype=torch.long), True)
+    assert losses[0].isnan() and losses[1:].isfinite().all() and lines[1:].isfinite().all()

@@ -75,14 +75,21 @@ constexpr int64_t CHUNK = 1024;  // elements at a time where lines mean nothing
 inline int64_t padded(int64_t width) { return (width + STEP - 1) / STEP * STEP; }
 inline int64_t chunks(int64_t count) { return (count + CHUNK - 1) / CHUNK; }
 
-// A line of a tensor in the cache, with room to the next whole step.
+// A line of a tensor in the cache, with room to the next whole step; the room holds `end` whenever a line was read, so
+// that what a line that is no number left there does not reach the next.
 template <class T>
 struct Line {
     std::vector<T> room;
-    T* data;
+    T *data, end;
 
-    explicit Line(int64_t width) : room(padded(width)), data(room.data()) {}
-    void read(const T* from, int64_t width) { std::memcpy(data, from, width * sizeof(T)); }
+    explicit Line(int64_t width, float after = 0.0f) : room(padded(width)), data(room.data()) {
+        narrow(after, end);
+        std::fill(room.begin() + width, room.end(), end);
+    }
+    void read(const T* from, int64_t width) {
+        std::memcpy(data, from, width * sizeof(T));
+        std::fill(room.begin() + width, room.end(), end);
+    }
     void write(T* to, int64_t width) const { std::memcpy(to, data, width * sizeof(T)); }
 };
 
@@ -152,12 +159,11 @@ void attention_weights(T* scores, T* seen, Added<T> bias, Added<T> mask, float s
     int64_t keys = shape.keys, size = padded(keys);
 #pragma omp parallel num_threads(threads)
     {
-        Line<T> own(keys), one(keys), other(keys), out(keys);
+        Line<T> own(keys), one(keys, -INFINITY), other(keys), out(keys);
         Line<float> likely(keys);
-        Line<uint16_t> coin(keys);
+        std::vector<uint16_t> coin(size);
         T *s = own.data, *b = one.data, *m = other.data, *y = out.data;
         float* e = likely.data;
-        for (int64_t i = keys; i < size; i++) narrow(-INFINITY, b[i]);
 #pragma omp for schedule(static)
         for (int64_t line = 0; line < shape.lines(); line++) {
             int64_t query = line % shape.queries, head = line / shape.queries % shape.heads;
@@ -178,8 +184,8 @@ void attention_weights(T* scores, T* seen, Added<T> bias, Added<T> mask, float s
             for (int64_t i = 0; i < size; i++) narrow(e[i] / sum, s[i]);
             own.write(scores + line * keys, keys);
             if (coins.all()) continue;
-            coins.toss(line, size, coin.data);
-            const uint16_t* c = coin.data;
+            coins.toss(line, size, coin.data());
+            const uint16_t* c = coin.data();
 #pragma omp simd
             for (int64_t i = 0; i < size; i++) narrow(e[i] / sum * coins.of(c[i]), y[i]);
             out.write(seen + line * keys, keys);
@@ -196,7 +202,7 @@ void attention_weights_backward(T* gradient, const T* weights, T* seen, float sc
     {
         Line<T> own(keys), weight(keys), out(keys);
         Line<float> passed(keys);
-        Line<uint16_t> coin(keys);
+        std::vector<uint16_t> coin(size);
         T *d = own.data, *w = weight.data, *y = out.data;
         float* g = passed.data;
 #pragma omp for schedule(static)
@@ -208,8 +214,8 @@ void attention_weights_backward(T* gradient, const T* weights, T* seen, float sc
 #pragma omp simd reduction(+ : along)
                 for (int64_t i = 0; i < size; i++) along += (g[i] = wide(d[i])) * wide(w[i]);
             } else {
-                coins.toss(line, size, coin.data);
-                const uint16_t* c = coin.data;
+                coins.toss(line, size, coin.data());
+                const uint16_t* c = coin.data();
 #pragma omp simd reduction(+ : along)
                 for (int64_t i = 0; i < size; i++) {
                     float factor = coins.of(c[i]), likely = wide(w[i]);
@@ -348,11 +354,10 @@ void cross_entropy(T* logits, const int64_t* labels, float* losses, int64_t line
     int64_t size = padded(width);
 #pragma omp parallel num_threads(threads)
     {
-        Line<T> own(width);
+        Line<T> own(width, -INFINITY);
         Line<float> likely(width);
         T* l = own.data;
         float* e = likely.data;
-        for (int64_t i = width; i < size; i++) narrow(-INFINITY, l[i]);
 #pragma omp for schedule(static)
         for (int64_t line = 0; line < lines; line++) {
             own.read(logits + line * width, width);
