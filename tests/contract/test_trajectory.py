@@ -15,19 +15,17 @@ FAMILIES = ("t5", "bert", "llama", "gpt2")
 STEPS, ALIKE = 8, 1e-5
 
 
-def trained(bone, word, **budget):
+def trained(bone, word, rate=1e-2, **budget):
     """The weights after `STEPS` steps, and their losses."""
     made = tiny.delta(bone, word)
-    run = Training(bone, made, tiny.plan(bone), tiny.budget(steps=STEPS, **budget), 1e-2, seed=11)
+    run = Training(bone, made, tiny.plan(bone), tiny.budget(steps=STEPS, **budget), rate, seed=11)
     losses = [step.loss for step in run.steps()]
     return {n: p.detach().clone() for n, p in run.weights.items()}, losses
 
 
 def alike(one, two):
-    """Every weight within `ALIKE`, but for one in a thousand, which may be three times as far: AdamW divides a gradient
-    by its own size, so that where it is nearly nothing the last bit of a sum decides."""
-    apart = torch.cat([(two[0][name] - weight).abs().flatten() for name, weight in one[0].items()])
-    assert apart.max() <= 3 * ALIKE and (apart > ALIKE).float().mean() <= 0.001
+    for name, weight in one[0].items():
+        torch.testing.assert_close(two[0][name], weight, rtol=0, atol=ALIKE)
     assert two[1] == pytest.approx(one[1], abs=ALIKE)
     assert one[1][-1] != one[1][0]
 
@@ -65,13 +63,13 @@ def plain_loss(backbone, delta, batch):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("word", ["lora(rank=4)", "dora(rank=4)", "full(learning_rate=0.001)"])
-def test_dressed_training_is_the_undressed_one(family, word, undressed):
-    fast = trained(tiny.backbone(family), word)
+@pytest.mark.parametrize(("word", "rate"), [("lora(rank=4)", 1e-2), ("dora(rank=4)", 1e-2), ("full", 1e-3)])
+def test_dressed_training_is_the_undressed_one(family, word, rate, undressed):
+    fast = trained(tiny.backbone(family), word, rate)
     bone = undressed(tiny.backbone(family))
     assert dress(bone.model) > 0, "nothing was undressed"
     undress(bone.model)
-    alike(trained(bone, word), fast)
+    alike(trained(bone, word, rate), fast)
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f != "bert"])

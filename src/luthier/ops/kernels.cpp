@@ -297,7 +297,15 @@ inline Activation activation(int kind) {
     return kind == 0 ? Activation{1.0f, 0.0f} : Activation{1.5957691216f, 0.0713548162726f};  // 2*sqrt(2/pi)*(1, 0.044715)
 }
 
-// y = dropout(activation(a) * b); no b is a b of ones.
+// A chunk of a and b; no b is a b of ones.
+template <class T>
+void factors(const T* a, const T* b, int64_t width, T* gate, T* up) {
+    std::memcpy(gate, a, width * sizeof(T));
+    if (b) std::memcpy(up, b, width * sizeof(T));
+    else std::for_each(up, up + CHUNK, [](T& one) { narrow(1.0f, one); });
+}
+
+// y = dropout(activation(a) * b).
 template <class T>
 void gated(const T* a, const T* b, T* y, int64_t count, int kind, Coins coins, int threads) {
     Activation act = activation(kind);
@@ -306,9 +314,7 @@ void gated(const T* a, const T* b, T* y, int64_t count, int kind, Coins coins, i
         int64_t at = chunk * CHUNK, width = std::min(CHUNK, count - at);
         uint16_t coin[CHUNK];
         T gate[CHUNK], up[CHUNK];
-        std::memcpy(gate, a + at, width * sizeof(T));
-        if (b) std::memcpy(up, b + at, width * sizeof(T));
-        else std::for_each(up, up + CHUNK, [](T& one) { narrow(1.0f, one); });
+        factors(a + at, b ? b + at : nullptr, width, gate, up);
         coins.toss(chunk, CHUNK, coin);
 #pragma omp simd
         for (int64_t i = 0; i < CHUNK; i++) {
@@ -330,9 +336,7 @@ void gated_backward(const T* gradient, const T* a, const T* b, T* da, T* db, int
         uint16_t coin[CHUNK];
         T gate[CHUNK], up[CHUNK], d[CHUNK];
         std::memcpy(d, gradient + at, width * sizeof(T));
-        std::memcpy(gate, a + at, width * sizeof(T));
-        if (b) std::memcpy(up, b + at, width * sizeof(T));
-        else std::for_each(up, up + CHUNK, [](T& one) { narrow(1.0f, one); });
+        factors(a + at, b ? b + at : nullptr, width, gate, up);
         coins.toss(chunk, CHUNK, coin);
 #pragma omp simd
         for (int64_t i = 0; i < CHUNK; i++) {
