@@ -10,6 +10,7 @@ labels, BLOOM's with 64.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -17,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 ROWS, TOKENS, WIDTH, HEADS, BETWEEN, P = 8, 220, 768, 12, 2048, 0.1
@@ -107,7 +109,8 @@ def attention_rows() -> Iterator[Row]:
             return (weights @ c).transpose(1, 2).contiguous()
 
         def fast(a: Any, b: Any, c: Any, p: float = 0.0, bias: Any = bias, mask: Any = mask) -> Any:
-            return attention(module, a, b, c, mask, position_bias=bias, scaling=1.0, dropout=p)[0]
+            once = bias.view(bias.shape)  # layers share the sum of a bias and a mask: here it is made anew every time
+            return attention(module, a, b, c, mask, position_bias=once, scaling=1.0, dropout=p)[0]
 
         still = [t.detach() for t in (q, k, v)]
         yield (
@@ -122,6 +125,26 @@ def attention_rows() -> Iterator[Row]:
                 learnt(lambda *t, plain=plain: plain(*t, P), q, k, v),
                 learnt(lambda *t, fast=fast: fast(*t, P), q, k, v),
             )
+
+
+def product_rows() -> Iterator[Row]:
+    import torch
+    from torch import nn
+
+    from luthier.dress import dress
+
+    # More weights than a cache holds, as in a model: what counts is how fast they are read.
+    plain = nn.ModuleList(nn.Linear(WIDTH, BETWEEN, bias=False) for _ in range(40)).to(kind()).requires_grad_(False)
+    fast = copy.deepcopy(plain)
+    dress(fast)
+
+    def multiplied(layers: Any, x: Any) -> Any:
+        with torch.inference_mode():
+            return [layer(x) for layer in layers]
+
+    for rows in (1, 24):
+        x = random(rows, WIDTH, learns=False)
+        yield f"40 products of {rows} rows", partial(multiplied, plain, x), partial(multiplied, fast, x)
 
 
 def loss_rows() -> Iterator[Row]:

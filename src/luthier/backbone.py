@@ -22,6 +22,7 @@ from .errors import Damaged, Refused, SpellingError, UserError
 from .families import FAMILIES, FUSED, SHORT, Family
 from .heads import DenseHead, Head
 from .machine import fast_precision
+from .ops.linear import Linear
 from .spell import closest
 
 PRECISIONS = ("auto", "fp32", "bf16", *pretrained.QUANTISED)
@@ -234,7 +235,7 @@ class Backbone:
     def plain_head(self) -> nn.Linear | None:
         """The output head where a logit is the frozen Wh + b and nothing acts on it; else None."""
         head = self.model.get_output_embeddings()
-        if type(head) is not nn.Linear or head._forward_hooks or head._forward_pre_hooks:
+        if type(head) not in (nn.Linear, Linear) or head._forward_hooks or head._forward_pre_hooks:
             return None
         added_later = getattr(self.model, "final_logits_bias", None) is not None  # BART
         return None if added_later or any(weight.requires_grad for weight in head.parameters()) else head

@@ -14,6 +14,7 @@ from .ops.attention import EvenBias
 from .ops.dropout import Dropout
 from .ops.four_bit import FourBit
 from .ops.gates import FastGate, FastGELU, FastT5Gate
+from .ops.linear import Linear
 from .ops.norm import FastNorm
 
 CLOTHES: dict[str, type] = {
@@ -47,13 +48,14 @@ def undress(model: nn.Module) -> None:
             module.__class__ = _WORN[type(module)]
 
 
-_WORN: dict[type, type] = {Dropout: nn.Dropout}
+_OWN: dict[type, type] = {nn.Dropout: Dropout, nn.Linear: Linear}
+_WORN: dict[type, type] = {own: plain for plain, own in _OWN.items()}
 
 
 @cache
 def _dressed(kind: type) -> type:
-    if kind is nn.Dropout:
-        return Dropout
+    if kind in _OWN:
+        return _OWN[kind]
     if kind in _WORN or kind.__name__ not in CLOTHES:
         return kind
     # The same name: tables and error messages that go by a module's class name keep working.

@@ -34,7 +34,7 @@ class Seq2seq:
 
     def __init__(self, backbone: Backbone, layout: Layouts, inputs: Sequence[np.ndarray]) -> None:
         first = each_row(layout, len(inputs))[0]
-        ids, mask = pad(inputs, first.pad)
+        ids, mask = pad(inputs, first)
         self.model, self.mask = backbone.model, mask.to(backbone.device)
         self.hidden = self.model.get_encoder()(input_ids=ids.to(backbone.device), attention_mask=self.mask)[0]
         self.last = torch.full((len(inputs), 1), first.start, device=backbone.device)
@@ -115,7 +115,7 @@ class Causal:
 
     def __init__(self, backbone: Backbone, layout: Layouts, inputs: Sequence[np.ndarray]) -> None:
         self.layouts = list(each_row(layout, len(inputs)))
-        ids, mask = pad(inputs, self.layouts[0].pad, left=True)
+        ids, mask = pad(inputs, self.layouts[0], left=True)
         self.model, self.past = backbone.model, whole_cache()
         self.last, self.mask = ids.to(backbone.device), mask.to(backbone.device)
 

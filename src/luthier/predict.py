@@ -131,7 +131,7 @@ def searched(backbone: Backbone, layout: Layout, inputs: Sequence[np.ndarray], d
         temperature=decoding.temperature or None,
         top_p=decoding.top_p if decoding.temperature else None,
     )
-    ids, mask = pad(inputs, layout.pad, left=backbone.kind == "causal")
+    ids, mask = pad(inputs, layout, left=backbone.kind == "causal")
     ids, mask = ids.to(backbone.device), mask.to(backbone.device)
     if backbone.kind == "seq2seq":
         hidden = backbone.model.get_encoder()(input_ids=ids, attention_mask=mask, return_dict=True)

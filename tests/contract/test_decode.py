@@ -24,7 +24,7 @@ DECODING = Decoding(max_new_tokens=12)
 @pytest.fixture
 def narrow(monkeypatch):
     """Four rows at once: the ten of the task come in three times or more."""
-    monkeypatch.setattr(Queue.__init__, "__defaults__", (4, batches.TOKENS))
+    monkeypatch.setattr(Queue.__init__, "__defaults__", (4, batches.TOKENS, batches.READ))
 
 
 def spoken(bone, made, rows, decoding=DECODING):
@@ -87,14 +87,16 @@ def test_no_row_goes_beyond_its_room(narrow, monkeypatch):
     st.lists(st.tuples(st.integers(1, 40), st.integers(1, 9)), max_size=60),
     st.integers(1, 8),
     st.integers(1, 120),
+    st.integers(1, 120),
 )
-def test_all_rows_begin_in_order_where_there_is_room(rows, most, tokens):
+def test_all_rows_begin_in_order_where_there_is_room(rows, most, tokens, read):
     rows = sorted(rows, reverse=True)
     widths, left = [width for width, _ in rows], [length for _, length in rows]
-    queue, going, begun = Queue(widths, range(len(rows)), most, tokens), [], []
+    queue, going, begun = Queue(widths, range(len(rows)), most, tokens, read), [], []
     while queue or going:
         new = queue.begin(going)
         assert new or going, "nothing would ever begin"
+        assert len(new) <= 1 or max(widths[r] for r in new) * len(new) <= read
         begun, going = begun + new, going + new
         assert len(going) == 1 or (len(going) <= most and max(widths[r] for r in going) * len(going) <= tokens)
         for row in going:

@@ -35,7 +35,7 @@ def theirs(bone, made, beams=1):
     config = bone.plain_generation(DECODING.max_new_tokens, DECODING.min_new_tokens, num_beams=beams)
     said = []
     for row in inputs:
-        ids, mask = pad([row], layout.pad)
+        ids, mask = pad([row], layout)
         with torch.inference_mode(), attach(bone.model, made):
             if bone.kind == "seq2seq":
                 out = bone.model.generate(input_ids=ids, attention_mask=mask, generation_config=config)[0, 1:]

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,6 +59,23 @@ def test_groups_conserve_rows_and_order(lengths, size, most):
     groups = list(batches.Queue(made.lengths[:, 0].tolist(), order, size, most).groups())
     assert [r for g in groups for r in g] == order
     assert all(len(g) == 1 or (len(g) <= size and max(len(made.inputs[r]) for r in g) * len(g) <= most) for g in groups)
+
+
+@given(st.lists(st.integers(1, 150), min_size=1, max_size=9), st.booleans(), st.integers(0, 40), st.integers(0, 20))
+@quick
+def test_rows_that_only_answer_stand_in_whole_sixteens(lengths, left, spare, offset):
+    rows, widest = plan_of([(n, 1) for n in lengths]).inputs, max(lengths)
+    layout = Layout("encoder", 0, offset=offset, limit=widest + offset + spare)
+    exact = [t.numpy() for t in batches.pad(rows, layout, left)]
+    with torch.no_grad():
+        even = [t.numpy() for t in batches.pad(rows, layout, left)]
+    width = even[0].shape[1]
+    assert exact[0].shape[1] == widest <= width <= widest + min(spare, batches.WHOLE - 1)
+    assert width == widest or width % batches.WHOLE == 0
+    assert widest <= 4 * batches.WHOLE or spare < batches.WHOLE or width % batches.WHOLE == 0
+    room = slice(width - widest, None) if left else slice(widest)
+    for one, two in zip(exact, even):
+        assert (two[:, room] == one).all() and two.sum() == one.sum()
 
 
 @given(ROWS, st.sampled_from(["causal", "seq2seq"]), st.integers(0, 7))

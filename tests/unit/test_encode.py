@@ -153,12 +153,13 @@ def test_a_causal_batch_asks_for_the_answer_alone():
 
 
 def test_padding_is_masked_and_positions_ignore_it():
-    ids, mask = batches.pad([np.array([5, 6]), np.array([7])], 0, left=True)
+    ids, mask = batches.pad([np.array([5, 6]), np.array([7])], Layout("causal", 0), left=True)
     assert ids.tolist() == [[5, 6], [0, 7]] and mask.tolist() == [[1, 1], [0, 1]]
     laid = Layout("causal", 0, offset=3, positions=True)
     assert batches.layout_positions(mask, laid).tolist() == [[3, 4], [3, 3]]
     assert batches.layout_positions(mask, Layout("causal", 0)) is None
-    assert torch.equal(batches.pad([np.array([5, 6]), np.array([7])], 9)[0], torch.tensor([[5, 6], [7, 9]]))
+    nine = Layout("causal", 9)
+    assert torch.equal(batches.pad([np.array([5, 6]), np.array([7])], nine)[0], torch.tensor([[5, 6], [7, 9]]))
 
 
 TEMPLATE = (

@@ -76,9 +76,8 @@ def attention(
         if drop is not None:
             return _AttendedAtOnce.apply(query, key, value, bias, attention_mask, scale, drop), None
         return _Attended.apply(query, key, value, bias, attention_mask, scale, p), None
-    mask = _sum(attention_mask, bias)
-    mask = None if mask is None else mask.to(query.dtype)
-    output = F.scaled_dot_product_attention(query, key, value, mask, dropout_p=p, scale=scale)
+    added = _added(attention_mask, bias, query.dtype)
+    output = F.scaled_dot_product_attention(query, key, value, added, dropout_p=p, scale=scale)
     return output.transpose(1, 2).contiguous(), None
 
 
@@ -110,6 +109,20 @@ def _capped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, cap:
 
 def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
     return other if one is None else one if other is None else one + other
+
+
+def _added(mask: Tensor | None, bias: Tensor | None, kind: torch.dtype) -> Tensor | None:
+    """All that is added to the scores. Layers that share a bias share the sum, which is as large as their scores: it is
+    kept at the bias, and goes with it."""
+    if mask is None or bias is None:
+        one = _sum(mask, bias)
+        return None if one is None else one.to(kind)
+    if torch.is_grad_enabled():
+        return (mask + bias).to(kind)
+    kept = getattr(bias, "with_mask", None)
+    if kept is None or kept[0] is not mask:
+        kept = bias.with_mask = mask, (mask + bias).to(kind)  # type: ignore[attr-defined]
+    return kept[1]
 
 
 class _Attended(torch.autograd.Function):

@@ -35,6 +35,11 @@ ALL = 65536
 CLOSE = 0.05
 """A keep probability may differ from the one asked for by this share of the rarer outcome."""
 
+FEW = 64
+"""Rows of a product up to which reading the weights is the work."""
+ALONE = 32768
+"""Numbers that one thread is done with before another is awake; torch's own loops go by the same figure."""
+
 _long = ctypes.c_int64
 
 
@@ -137,6 +142,35 @@ def cross_entropy(logits: Tensor, labels: Tensor, learn: bool) -> Tensor:
     return losses
 
 
+@cache
+def has_matrix_unit() -> bool:
+    """Whether the processor multiplies tiles of bf16, and this process may."""
+    loaded = library()
+    return loaded is not None and bool(loaded.has_matrix_unit_bfloat16())
+
+
+def multiplies(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether `product` takes these."""
+    out, inner = weight.shape
+    return (
+        weight.dtype == torch.bfloat16 == x.dtype
+        and 0 < x.numel() <= FEW * inner
+        and out % 16 == inner % 32 == 0
+        and ready(x)
+        and takes(weight, *(() if bias is None else (bias,)))
+        and has_matrix_unit()
+    )
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """weight · x + bias for few rows of bf16: x (…, i), weight (o, i), bias (o)."""
+    x = x.contiguous()
+    out, inner = weight.shape
+    y = x.new_empty(*x.shape[:-1], out)
+    _call("product", x.dtype, x, weight, bias, y, _long(x.numel() // inner), _long(out), _long(inner))
+    return y
+
+
 # -- calls ----------------------------------------------------------------------------------------------------------
 
 
@@ -144,7 +178,9 @@ def _call(name: str, kind: torch.dtype, *given: Any) -> None:
     loaded = library()
     assert loaded is not None, "takes() said yes"
     plain = [_place(g) if g is None or isinstance(g, Tensor) else g for g in given]
-    getattr(loaded, f"{name}_{KINDS[kind]}")(*plain, ctypes.c_int(torch.get_num_threads()))
+    most = max(g.numel() for g in given if isinstance(g, Tensor))
+    threads = torch.get_num_threads() if most > ALONE else 1
+    getattr(loaded, f"{name}_{KINDS[kind]}")(*plain, ctypes.c_int(threads))
 
 
 def _place(tensor: Tensor | None) -> ctypes.c_void_p:
