@@ -116,6 +116,9 @@ def test_no_op_hides_a_number_that_is_none(dtype):
         assert compiled.gated(x, None, kind, compiled.EVERYTHING).isnan().sum() == 1
     assert compiled.cross_entropy(x[None].clone(), torch.tensor([0]), True).isnan().all()
     assert compiled.dropped(x, compiled.EVERYTHING).isnan().sum() == 1
+    bad, good = x.view(1, 1, 7, 10), torch.ones(1, 1, 7, 10, dtype=dtype)
+    assert compiled.attended(good[:, :, :1], bad, good, None, None, 1.0).isnan().all()
+    assert compiled.attended(good[:, :, :1], good, bad, None, None, 1.0).isnan().sum() == 1
 
 
 @WITH

@@ -264,6 +264,29 @@ def test_layers_that_share_a_bias_share_its_sum_with_a_mask_and_with_no_other():
         assert attending._added(one, bias, bias.dtype) is attending._added(one, bias, bias.dtype)
 
 
+@pytest.mark.parametrize(("groups", "deep"), [(4, 8), (2, 64), (1, 80), (4, 5)])
+@pytest.mark.parametrize("keys", [1, 4, 7, 70, 200])
+@pytest.mark.parametrize("which", ["bias and mask", "mask", "bias", "nothing"])
+@pytest.mark.parametrize(("dtype", "far"), [(torch.float32, 1e-5), (torch.bfloat16, 0.01)])
+def test_one_query_sees_what_is_open(groups, deep, keys, which, dtype, far, way):
+    """Rows closed on the left, on the right, within, on both sides, and wholly; keys and values in a longer cache."""
+    torch.manual_seed(5)
+    q, cache = torch.randn(6, 4, 1, deep).to(dtype), torch.randn(2, 6, groups, keys + 9, deep).to(dtype)
+    k, v = cache[:, :, :, 5 : 5 + keys]
+    bias, mask = torch.randn(1, 4, 1, keys).to(dtype), torch.zeros(6, 1, 1, keys, dtype=dtype)
+    closed = torch.finfo(dtype).min
+    mask[1, ..., : keys // 2] = mask[2, ..., keys // 2 + 1 :] = mask[3, ..., keys // 3 : keys // 2] = closed
+    mask[4, ..., : keys // 3] = mask[4, ..., keys - keys // 3 :] = mask[5] = closed
+    bias, mask = bias if "bias" in which else None, mask if "mask" in which else None
+    more = [None if t is None else t.double() for t in (bias, mask)]
+    wanted = by_hand(q.double(), k.double(), v.double(), *more, 0.35)
+    with torch.no_grad():
+        seen = attention(Module(), q, k, v, mask, position_bias=bias, scaling=0.35)[0]
+    assert compiled.attends(q, k, v) == (way == "compiled") and seen.shape == (6, 1, 4, deep) and seen.dtype == dtype
+    torch.testing.assert_close(seen.double()[:5], wanted[:5], rtol=far, atol=far)
+    assert seen[5].isfinite().all()
+
+
 def test_a_trained_position_bias_gets_its_gradient():
     bias, mask = added()
     q, k, v = qkv()

@@ -1,8 +1,9 @@
 """Attention that can see a learned prefix.
 
-softmax(q·kᵀ·scale + bias + mask)·v, with two ways through. Without gradients: torch's fused kernel. With gradients on
-a CPU: written out and in place, because the fused kernel's own gradient is no faster there and it has no dropout;
-dropout is cut from random words (`dropout.py`).
+softmax(q·kᵀ·scale + bias + mask)·v. Without gradients: torch's fused kernel, but for one query a row, which is a matter
+of reading keys and values once, and only those that are open. With gradients on a CPU: written out and in place,
+because the fused kernel's own gradient is no faster there and it has no dropout, which is cut from random words
+(`dropout.py`).
 
 Shapes: B rows, H query heads, G key heads, Q / K query and key positions, D head width, n prefix tokens.
 """
@@ -62,11 +63,14 @@ def attention(
     if prefixes:
         mask, bias = _sum(attention_mask, bias), None
         key, value, attention_mask = with_prefix(key, value, mask, prefixes, query.shape[2])
+    p = (settings.get("dropout") or 0.0) if module.training else 0.0
+    cap = settings.get("softcap")
+    if not (p or cap or torch.is_grad_enabled()) and compiled.attends(query, key, value):
+        return compiled.attended(query, key, value, bias, attention_mask, scale), None
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    p = (settings.get("dropout") or 0.0) if module.training else 0.0
-    if (cap := settings.get("softcap")) is not None:
+    if cap is not None:
         return _capped(query * (scale / cap), key, value, _sum(attention_mask, bias), cap, p), None
     tensors = [t for t in (query, key, value, attention_mask, bias) if t is not None]
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)

@@ -14,6 +14,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,7 +87,8 @@ def attention_weights(scores: Tensor, bias: Tensor | None, mask: Tensor | None, 
     seen = scores if drop.kept == ALL else torch.empty_like(scores)
     shape = map(_long, scores.shape)
     _call(
-        "attention_weights", scores.dtype, scores, seen, *_added(bias, scores), *_added(mask, scores),
+        "attention_weights", scores.dtype, scores, seen, *_added(bias, scores, scores.shape),
+        *_added(mask, scores, scores.shape),
         ctypes.c_float(scale), *shape, *_mask(drop),
     )  # fmt: skip
     return seen
@@ -102,6 +104,30 @@ def attention_weights_backward(gradient: Tensor, weights: Tensor, scale: float, 
         *_mask(drop),
     )  # fmt: skip
     return seen
+
+
+def attends(query: Tensor, key: Tensor, value: Tensor) -> bool:
+    """Whether `attended` takes these."""
+    alike = key.dtype == value.dtype == query.dtype and key.shape == value.shape
+    return query.shape[2] == 1 and alike and key.stride(3) == value.stride(3) == 1 and ready(query)
+
+
+def attended(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, mask: Tensor | None, scale: float
+) -> Tensor:
+    """softmax(query·key·scale + bias + mask)·value, (B, 1, H, D), for one query (B, H, 1, D) of every row.
+
+    Of key and value (B, G, K, D), which H / G heads share, only what lies between the first and the last open place is
+    read.
+    """
+    (rows, heads, _, deep), (_, groups, keys, _) = query.shape, key.shape
+    query, y = query.contiguous(), query.new_empty(rows, 1, heads, deep)
+    scores = (rows, heads, 1, keys)
+    _call(
+        "attended", query.dtype, query, *_kept(key), *_kept(value), *_added(bias, query, scores),
+        *_added(mask, query, scores), y, ctypes.c_float(scale), *map(_long, (rows, heads, keys, groups, deep)),
+    )  # fmt: skip
+    return y
 
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
@@ -196,13 +222,18 @@ def _lines(x: Tensor) -> tuple[Any, Any]:
     return _long(x.numel() // width), _long(width)
 
 
-def _added(added: Tensor | None, scores: Tensor) -> tuple[Any, ...]:
-    """Where a tensor that is added to all scores lies, and its steps from row to row, head to head, query to query."""
+def _added(added: Tensor | None, like: Tensor, shape: Sequence[int]) -> tuple[Any, ...]:
+    """Where a tensor that is added to all scores of that shape lies, and its steps from row to row, head to head, query
+    to query."""
     if added is None:
         return (None, *map(_long, (0, 0, 0)))
-    spread = added.to(scores.dtype).expand(scores.shape)
-    spread = spread if spread.stride(-1) == 1 else spread.contiguous()
-    return (spread, *map(_long, spread.stride()[:3]))
+    spread = added.to(like.dtype).expand(shape)
+    return _kept(spread if spread.stride(-1) == 1 else spread.contiguous())
+
+
+def _kept(tensor: Tensor) -> tuple[Any, ...]:
+    """Where a tensor of four dimensions lies, and its steps along the first three."""
+    return (tensor, *map(_long, tensor.stride()[:3]))
 
 
 # -- building -------------------------------------------------------------------------------------------------------

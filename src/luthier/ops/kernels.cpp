@@ -387,6 +387,98 @@ void cross_entropy(T* logits, const int64_t* labels, float* losses, int64_t line
     }
 }
 
+// -- attention of one query -------------------------------------------------------------------------------------------
+
+// Keys or values where they lie: (rows, heads of their own, places, deep); the numbers of a place are neighbours.
+template <class T>
+struct Kept {
+    const T* data;
+    int64_t by_row, by_head, by_place;
+
+    const T* at(int64_t row, int64_t head) const { return data + row * by_row + head * by_head; }
+};
+
+constexpr int64_t SOME = 4;       // places at a time
+constexpr int64_t AHEAD = 32;     // places between what is asked for and what is read
+constexpr float CLOSED = -1e30f;  // less is added to a place that nobody sees
+
+template <class T>
+inline void ask(const T* first, int64_t count) {
+    const char* at = reinterpret_cast<const char*>(first);
+    for (int64_t i = 0; i < count * int64_t(sizeof(T)); i += 64) __builtin_prefetch(at + i);
+}
+
+// scores[n] = query . k[n] of `SOME` places.
+template <class T>
+inline void look(const float* query, const T* k, int64_t by_place, int64_t deep, float* scores) {
+    const T *a = k, *b = a + by_place, *c = b + by_place, *d = c + by_place;
+    float first = 0.0f, second = 0.0f, third = 0.0f, fourth = 0.0f;
+#pragma omp simd reduction(+ : first, second, third, fourth)
+    for (int64_t i = 0; i < deep; i++) {
+        first += query[i] * wide(a[i]);
+        second += query[i] * wide(b[i]);
+        third += query[i] * wide(c[i]);
+        fourth += query[i] * wide(d[i]);
+    }
+    scores[0] = first, scores[1] = second, scores[2] = third, scores[3] = fourth;
+}
+
+// sum += shares[n] v[n] of `SOME` places.
+template <class T>
+inline void gather(const float* shares, const T* v, int64_t by_place, int64_t deep, float* sum) {
+    const T *a = v, *b = a + by_place, *c = b + by_place, *d = c + by_place;
+#pragma omp simd
+    for (int64_t i = 0; i < deep; i++)
+        sum[i] += shares[0] * wide(a[i]) + shares[1] * wide(b[i]) + shares[2] * wide(c[i]) + shares[3] * wide(d[i]);
+}
+
+// y (rows, heads, deep) = softmax(q.k * scale + bias + mask).v for one query q (rows, heads, deep) of every row. Only what
+// lies between the first and the last place that the mask leaves open is read; heads may share keys and values.
+template <class T>
+void attended(const T* q, Kept<T> keys, Kept<T> values, Added<T> bias, Added<T> mask, T* y, float scale, Shape shape,
+              int64_t groups, int64_t deep, int threads) {
+#pragma omp parallel num_threads(threads)
+    {
+        std::vector<float> query(deep), scores(shape.keys + SOME), sum(deep);
+        float* e = scores.data();
+#pragma omp for schedule(dynamic, 4)
+        for (int64_t line = 0; line < shape.rows * shape.heads; line++) {
+            int64_t row = line / shape.heads, head = line % shape.heads, group = head / (shape.heads / groups);
+            const T *k = keys.at(row, group), *v = values.at(row, group);
+            const T* b = bias.data ? bias.at(row, head, 0) : nullptr;
+            const T* m = mask.data ? mask.at(row, head, 0) : nullptr;
+            int64_t first = 0, last = shape.keys;
+            while (m && first < last && wide(m[first]) < CLOSED) first++;
+            while (m && first < last && wide(m[last - 1]) < CLOSED) last--;
+            if (first == last) first = 0, last = shape.keys;
+            int64_t whole = first + (last - first) / SOME * SOME;
+            for (int64_t i = 0; i < deep; i++) query[i] = wide(q[line * deep + i]) * scale;
+            for (int64_t i = first; i < whole; i += SOME) {
+                ask(k + (i + AHEAD) * keys.by_place, SOME * deep);
+                look(query.data(), k + i * keys.by_place, keys.by_place, deep, e + i);
+            }
+            for (int64_t i = whole; i < last; i++) look(query.data(), k + i * keys.by_place, 0, deep, e + i);
+            float top = -INFINITY, all = 0.0f;
+            for (int64_t i = first; i < last; i++) {
+                e[i] += (b ? wide(b[i]) : 0.0f) + (m ? wide(m[i]) : 0.0f);
+                top = e[i] > top ? e[i] : top;
+            }
+#pragma omp simd reduction(+ : all)
+            for (int64_t i = first; i < last; i++) all += e[i] = exponential(e[i] - top);
+            std::fill(sum.begin(), sum.end(), 0.0f);
+            for (int64_t i = first; i < whole; i += SOME) {
+                ask(v + (i + AHEAD) * values.by_place, SOME * deep);
+                gather(e + i, v + i * values.by_place, values.by_place, deep, sum.data());
+            }
+            for (int64_t i = whole; i < last; i++) {
+                float one[SOME] = {e[i]};
+                gather(one, v + i * values.by_place, 0, deep, sum.data());
+            }
+            for (int64_t i = 0; i < deep; i++) narrow(sum[i] / all, y[line * deep + i]);
+        }
+    }
+}
+
 // -- products of few rows ---------------------------------------------------------------------------------------------
 
 // y = x (rows, in) by w (out, in) transposed, and a bias: for few rows the work is to read w. The matrix unit takes one
@@ -539,6 +631,15 @@ void product(const bfloat16*, const bfloat16*, const bfloat16*, bfloat16*, int64
     void attention_weights_backward_##NAME(T* gradient, const T* weights, T* seen, float scale, int64_t lines,          \
                                            int64_t keys, uint64_t seed, uint32_t kept, int threads) {                   \
         attention_weights_backward(gradient, weights, seen, scale, lines, keys, {seed, kept}, threads);                 \
+    }                                                                                                                   \
+    void attended_##NAME(const T* q, const T* k, int64_t k_row, int64_t k_head, int64_t k_place, const T* v,            \
+                         int64_t v_row, int64_t v_head, int64_t v_place, const T* bias, int64_t bias_row,               \
+                         int64_t bias_head, int64_t bias_query, const T* mask, int64_t mask_row, int64_t mask_head,     \
+                         int64_t mask_query, T* y, float scale, int64_t rows, int64_t heads, int64_t keys,              \
+                         int64_t groups, int64_t deep, int threads) {                                                   \
+        attended(q, {k, k_row, k_head, k_place}, {v, v_row, v_head, v_place},                                           \
+                 {bias, bias_row, bias_head, bias_query}, {mask, mask_row, mask_head, mask_query}, y, scale,            \
+                 {rows, heads, 1, keys}, groups, deep, threads);                                                        \
     }                                                                                                                   \
     void rms_norm_##NAME(const T* x, const T* weight, T* y, float* inverse, float epsilon, int64_t lines,               \
                          int64_t width, int threads) {                                                                  \
