@@ -172,6 +172,7 @@ PARTS = {
     "norm": norm_rows,
     "gelu": gelu_rows,
     "attention": attention_rows,
+    "products": product_rows,
     "loss": loss_rows,
 }
 
