@@ -426,6 +426,17 @@ def test_a_layer_that_learns_or_is_of_another_kind_is_torchs():
             assert dtype == torch.bfloat16 or torch.equal(worn(x), plain(x))
 
 
+def test_rows_that_do_not_fit_are_refused_as_torch_refuses_them():
+    _, worn = layer(64, 32, True)
+    with torch.no_grad(), pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        worn(torch.randn(4, 32).bfloat16())
+    q, k = torch.randn(3, 4, 1, 8), torch.randn(1, 4, 6, 8)
+    assert not compiled.attends(q, k, k)
+    with torch.no_grad():  # torch repeats the only row of keys
+        seen = attention(Module(), q, k, k, None, scaling=1.0)[0]
+    torch.testing.assert_close(seen, by_hand(q, k, k, None, None, 1.0), rtol=1e-5, atol=1e-5)
+
+
 def test_torchs_own_products_are_right_after_one_of_ours():
     """Both set the processor's matrix unit, each in its own way."""
     plain, worn = layer(256, 128, False)

@@ -108,8 +108,10 @@ def attention_weights_backward(gradient: Tensor, weights: Tensor, scale: float, 
 
 def attends(query: Tensor, key: Tensor, value: Tensor) -> bool:
     """Whether `attended` takes these."""
-    alike = key.dtype == value.dtype == query.dtype and key.shape == value.shape
-    return query.shape[2] == 1 and alike and key.stride(3) == value.stride(3) == 1 and ready(query)
+    rows, heads, queries, deep = query.shape
+    fits = key.shape == value.shape == (rows, key.shape[1], key.shape[2], deep) and heads % key.shape[1] == 0
+    alike = key.dtype == value.dtype == query.dtype
+    return queries == 1 and fits and alike and key.stride(3) == value.stride(3) == 1 and ready(query)
 
 
 def attended(
@@ -180,6 +182,7 @@ def multiplies(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     out, inner = weight.shape
     return (
         weight.dtype == torch.bfloat16 == x.dtype
+        and x.shape[-1] == inner
         and 0 < x.numel() <= FEW * inner
         and out % 16 == inner % 32 == 0
         and ready(x)
