@@ -21,7 +21,7 @@ import torch
 from . import files
 from .errors import Damaged, UserError
 from .machine import cache_folder, cpu_name, memory_bytes
-from .ops.compiled import kernels
+from .ops.compiled import build
 from .records import dumps, from_json, to_json
 
 ROWS = (8, 64, 512, 2048)
@@ -170,8 +170,8 @@ def free_bytes() -> int:
 
 
 def key(*more: Any) -> str:
-    """Name of what was measured: equal on the same machine, with the same torch, kernels, threads and `more`."""
-    facts = [device_name(), torch.__version__, kernels(), torch.get_num_threads(), *more]
+    """Name of what was measured: equal on the same machine, with the same torch, loops, threads and `more`."""
+    facts = [device_name(), torch.__version__, build(), torch.get_num_threads(), *more]
     return hashlib.sha256(dumps(facts).encode()).hexdigest()[:16]
 
 

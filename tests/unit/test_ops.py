@@ -379,7 +379,7 @@ def test_large_vocabularies_are_cut_and_small_ones_are_not():
     assert losing.rows_at_once(8_192) >= 2_000
 
 
-# -- products of few rows ---------------------------------------------------------------------------------------------
+# -- products ---------------------------------------------------------------------------------------------------------
 
 
 def layer(inner, out, biased, dtype=torch.bfloat16):
@@ -390,10 +390,18 @@ def layer(inner, out, biased, dtype=torch.bfloat16):
     return plain, worn
 
 
-@pytest.mark.parametrize("rows", [1, 2, 16, 17, 33, 48, 64, 65])
+@pytest.fixture(params=[1, 2, 3])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 16, 17, 33, 48, 64, 65, 80, 290])
 @pytest.mark.parametrize(("inner", "out"), [(32, 16), (96, 48), (160, 80), (768, 33), (40, 64), (1024, 512)])
 @pytest.mark.parametrize("biased", [False, True])
-def test_a_product_of_few_rows_is_rounded_once(rows, inner, out, biased):
+def test_a_product_is_rounded_once(rows, inner, out, biased):
     plain, worn = layer(inner, out, biased)
     x = torch.randn(rows, inner).bfloat16()
     exact = copy.deepcopy(plain).double()(x.double())
@@ -404,9 +412,19 @@ def test_a_product_of_few_rows_is_rounded_once(rows, inner, out, biased):
     assert seen.dtype == torch.bfloat16
 
 
-def test_a_row_of_a_product_does_not_know_its_neighbours(way):
+@pytest.mark.parametrize(("rows", "inner", "out"), [(290, 1024, 1600), (700, 64, 48), (33, 13_000, 32)])
+def test_threads_share_a_product(rows, inner, out, threads):
+    """Several blocks of columns for a thread; fewer blocks than threads, so that rows are shared; too deep for ours."""
+    _, worn = layer(inner, out, False)
+    x = torch.randn(rows, inner).bfloat16()
+    with torch.no_grad():
+        exact = x.double() @ worn.weight.double().t()
+        torch.testing.assert_close(worn(x).double(), exact, rtol=2**-8, atol=1e-5)
+
+
+def test_a_row_of_a_product_does_not_know_its_neighbours(way, threads):
     _, worn = layer(256, 128, True)
-    x = torch.randn(64, 256).bfloat16()
+    x = torch.randn(300, 256).bfloat16()
     ours = way == "compiled" and compiled.has_matrix_unit()
     with torch.no_grad():
         alone, together, some = torch.cat([worn(row[None]) for row in x]), worn(x), worn(x[5:22])
@@ -416,14 +434,47 @@ def test_a_row_of_a_product_does_not_know_its_neighbours(way):
     torch.testing.assert_close(some, alone[5:22], **far)
 
 
-def test_a_layer_that_learns_or_is_of_another_kind_is_torchs():
-    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+@pytest.mark.parametrize(("inner", "out"), [(96, 64), (64, 48), (1600, 32)])
+@pytest.mark.parametrize("rows", [(3,), (5, 19), (2, 200)])
+@pytest.mark.parametrize("learns", ["input", "bias", "all"])
+def test_gradients_of_a_product_are_torchs(inner, out, rows, learns):
+    """48 outputs: their sum is no whole number of tiles, and torch goes back."""
+    plain, worn = layer(inner, out, True)
+    exact = copy.deepcopy(plain).double()
+    x, upstream = torch.randn(*rows, inner).bfloat16(), torch.randn(*rows, out).bfloat16()
+    got = []
+    for made, kind in ((worn, torch.bfloat16), (exact, torch.double)):
+        given = x.clone().to(kind).requires_grad_(learns != "bias")
+        made.weight.requires_grad_(learns == "all")
+        made.bias.requires_grad_(learns != "input")
+        made(given).backward(upstream.to(kind).expand(*rows, out))
+        got.append([given.grad, made.weight.grad, made.bias.grad])
+    for ours, wanted in zip(*got):
+        assert (ours is None) == (wanted is None)
+        if ours is not None:
+            torch.testing.assert_close(ours.double(), wanted, rtol=2**-7, atol=2**-6 * float(wanted.abs().max()))
+
+
+def test_what_a_product_keeps():
+    """The input only where weights learn: a frozen layer needs none to go back."""
+    _, worn = layer(96, 64, True)
+    x = torch.randn(5, 96).bfloat16().requires_grad_()
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.data_ptr()) or t, lambda t: t):
+        worn.requires_grad_(False)(x)
+        assert kept and x.data_ptr() not in kept
+        worn.requires_grad_(True)(x)
+        assert x.data_ptr() in kept
+
+
+def test_a_layer_of_another_kind_is_torchs():
+    for dtype in (torch.float32, torch.float64):
         plain, worn = layer(64, 32, True, dtype)
         x = torch.randn(3, 64, dtype=dtype)
         assert torch.equal(worn(x), plain(x)) and worn(x).requires_grad
         with torch.no_grad():
-            assert worn(x[:0]).shape == (0, 32)
-            assert dtype == torch.bfloat16 or torch.equal(worn(x), plain(x))
+            assert worn(x[:0]).shape == (0, 32) and torch.equal(worn(x), plain(x))
+    assert layer(64, 32, True)[1](torch.randn(0, 64).bfloat16()).shape == (0, 32)
 
 
 def test_rows_that_do_not_fit_are_refused_as_torch_refuses_them():

@@ -1,4 +1,4 @@
-"""The loops of `kernels.cpp`, built on this machine for its processor, where it has a C++ compiler.
+"""The loops of `kernels.cpp` and `products.cpp`, built on this machine for its processor, where it has a C++ compiler.
 
 Built once in about two seconds, kept in the cache folder under a name that says of what, with what and for which
 processor. Where that fails, or `LUTHIER_KERNELS=torch` says so, every op takes its way through torch: the same
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from ..machine import cache_folder, processor
 
-SOURCE = Path(__file__).with_name("kernels.cpp")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernels.cpp", "products.cpp", "numbers.h"))
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-fPIC", "-shared")
 WIDE = ("-mprefer-vector-width=512",)
@@ -38,6 +38,10 @@ CLOSE = 0.05
 
 FEW = 64
 """Rows of a product up to which reading the weights is the work."""
+DEEPEST = 12288
+"""Numbers that are added up for one of a product of many rows: more, and a block of weights leaves the cache."""
+CROWD = 8
+"""Threads above which a product of many rows is torch's: it was measured with one and with two."""
 ALONE = 32768
 """Numbers that one thread is done with before another is awake; torch's own loops go by the same figure."""
 
@@ -177,26 +181,32 @@ def has_matrix_unit() -> bool:
     return loaded is not None and bool(loaded.has_matrix_unit_bfloat16())
 
 
-def multiplies(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+def multiplies(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
     """Whether `product` takes these."""
-    out, inner = weight.shape
+    columns, deep = weight.shape
+    lines = weight.is_contiguous()
     return (
         weight.dtype == torch.bfloat16 == x.dtype
-        and x.shape[-1] == inner
-        and 0 < x.numel() <= FEW * inner
-        and out % 16 == inner % 32 == 0
+        and x.shape[-1] == deep
+        and x.numel() > 0
+        and columns % 16 == deep % 32 == 0
+        and ((lines and x.numel() <= FEW * deep) or (deep <= DEEPEST and torch.get_num_threads() <= CROWD))
         and ready(x)
-        and takes(weight, *(() if bias is None else (bias,)))
+        and takes(weight if lines else weight.t(), *(() if bias is None else (bias,)))
         and has_matrix_unit()
     )
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """weight · x + bias for few rows of bf16: x (…, i), weight (o, i), bias (o)."""
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (…, i) · weight (o, i) + bias (o) in bf16, rounded once; the weight or its transpose is contiguous."""
     x = x.contiguous()
-    out, inner = weight.shape
-    y = x.new_empty(*x.shape[:-1], out)
-    _call("product", x.dtype, x, weight, bias, y, _long(x.numel() // inner), _long(out), _long(inner))
+    columns, deep = weight.shape
+    y = x.new_empty(*x.shape[:-1], columns)
+    lines, shape = weight.is_contiguous(), map(_long, (x.numel() // deep, columns, deep))
+    if lines and x.numel() <= FEW * deep:
+        _call("product_of_few", x.dtype, x, weight, bias, y, *shape)
+    else:
+        _call("product_of_many", x.dtype, x, weight, bias, y, ctypes.c_int(lines), *shape)
     return y
 
 
@@ -247,6 +257,12 @@ def kernels() -> str:
     return "torch" if library() is None else "compiled"
 
 
+def build() -> str:
+    """The same, by the name of what was built: other loops take other times."""
+    loaded = library()
+    return kernels() if loaded is None else Path(loaded._name).stem
+
+
 @cache
 def library() -> ctypes.CDLL | None:
     """The loops, built now if they are not there yet; None: there is no compiler, it failed, or nobody wants them."""
@@ -256,7 +272,7 @@ def library() -> ctypes.CDLL | None:
     if compiler is None:
         return None
     flags = FLAGS + (WIDE if platform.machine() in ("x86_64", "AMD64") else ())
-    facts = (SOURCE.read_bytes(), compiler, flags, processor(), torch.__version__)
+    facts = ([source.read_bytes() for source in SOURCES], compiler, flags, processor(), torch.__version__)
     place = cache_folder() / "kernels" / (hashlib.sha256(repr(facts).encode()).hexdigest()[:16] + ".so")
     try:
         if not place.exists():
@@ -271,5 +287,6 @@ def _build(command: list[str], place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent) as folder:
         made = Path(folder) / place.name
-        subprocess.run([*command, str(SOURCE), "-o", str(made)], check=True, capture_output=True, timeout=PATIENCE)
+        sources = [str(source) for source in SOURCES if source.suffix == ".cpp"]
+        subprocess.run([*command, *sources, "-o", str(made)], check=True, capture_output=True, timeout=PATIENCE)
         made.replace(place)

@@ -5,52 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
-#include <cstring>
 #include <vector>
 
-#if defined(__AMX_BF16__) && defined(__linux__)
-#include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
+#include "numbers.h"
 
 namespace {
 
-// -- numbers ---------------------------------------------------------------------------------------------------------
-
-struct bfloat16 {
-    uint16_t bits;
-};
-
-inline uint32_t bits_of(float x) {
-    uint32_t bits;
-    std::memcpy(&bits, &x, 4);
-    return bits;
-}
-
-inline float from_bits(uint32_t bits) {
-    float x;
-    std::memcpy(&x, &bits, 4);
-    return x;
-}
-
-inline float wide(float x) { return x; }
-inline float wide(bfloat16 x) { return from_bits(uint32_t(x.bits) << 16); }
-
-inline void narrow(float x, float& y) { y = x; }
-// To nearest, ties to even. NaN stays NaN: those that arithmetic makes, or that were bfloat16, leave room to round up.
-inline void narrow(float x, bfloat16& y) {
-    uint32_t bits = bits_of(x);
-    y.bits = uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-template <class T>
-inline float rounded(float x) {
-    T y;
-    narrow(x, y);
-    return wide(y);
-}
+// -- functions -------------------------------------------------------------------------------------------------------
 
 // For x <= 0. Cephes' polynomial, within two units in the last place; below -87 zero.
 inline float exponential(float x) {
@@ -479,139 +440,6 @@ void attended(const T* q, Kept<T> keys, Kept<T> values, Added<T> bias, Added<T> 
     }
 }
 
-// -- products of few rows ---------------------------------------------------------------------------------------------
-
-// y = x (rows, in) by w (out, in) transposed, and a bias: for few rows the work is to read w. The matrix unit takes one
-// factor as w lies, 16 rows at a time; the other must have its numbers in pairs, and that is x, the small one. Each line of
-// y is the same whatever lines are beside it.
-
-#if defined(__AMX_BF16__) && defined(__linux__)
-
-constexpr int64_t TILE = 16;   // lines of a tile
-constexpr int64_t DEEP = 32;   // numbers in a line of it
-constexpr int64_t BLOCK = 32;  // lines of w that a thread takes at a time: two tiles, and two tiles of x beside them
-
-// The kernel lets a process use the unit once it has asked (arch_prctl: ARCH_REQ_XCOMP_PERM for XFEATURE_XTILEDATA).
-bool has_matrix_unit() { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; }
-
-// The unit's setting, within its life eight tiles of 16 lines of 64 bytes. What torch set before comes back behind it.
-class Tiles {
-    struct alignas(64) Setting {
-        uint8_t palette, start, reserved[14];
-        uint16_t bytes[16];
-        uint8_t lines[16];
-    } before;
-
-  public:
-    Tiles() {
-        _tile_storeconfig(&before);
-        load({1, 0, {}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}});
-    }
-    ~Tiles() { load(before); }
-
-  private:
-    static void load(const Setting& setting) {
-        asm volatile("" : : "r"(&setting) : "memory");  // the intrinsic tells the compiler of its first 8 bytes only
-        _tile_loadconfig(&setting);
-    }
-};
-
-// x as tiles of 16 lines: for every pair of numbers, that pair of all 16 lines; missing lines are zeros.
-struct Paired {
-    int64_t rows, in;
-    std::vector<uint32_t> room;
-    uint32_t* data;  // on a whole line of the cache
-
-    Paired(int64_t rows, int64_t in) : rows(rows), in(in), room(tiles() * step() + TILE) {
-        data = room.data() + (-(reinterpret_cast<uintptr_t>(room.data()) / 4) & (TILE - 1));
-    }
-    int64_t tiles() const { return (rows + TILE - 1) / TILE; }
-    int64_t step() const { return in / 2 * TILE; }
-    const uint32_t* at(int64_t tile) const { return data + tile * step(); }
-
-    void read(const bfloat16* x, int64_t tile) {
-        for (int64_t line = 0; line < TILE; line++) {
-            int64_t row = tile * TILE + line;
-            uint32_t* to = data + tile * step() + line;
-            for (int64_t pair = 0; pair < in / 2; pair++) {
-                if (row < rows) std::memcpy(to + pair * TILE, x + row * in + 2 * pair, 4);
-                else to[pair * TILE] = 0;
-            }
-        }
-    }
-};
-
-// sums[tile of x][tile of w]: (16 lines of w, 16 of x), for one or two tiles of each. `ahead`: what is read next; the unit
-// alone does not ask for it early enough.
-template <bool BOTH_X, bool BOTH_W>
-void multiply(const bfloat16* w, int64_t in, const uint32_t* x, int64_t x_step, const bfloat16* ahead,
-              float (*sums)[2][TILE * TILE]) {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (int64_t i = 0; i < in; i += DEEP) {
-        if (ahead)
-            for (int64_t n = 0; n < BLOCK; n++) __builtin_prefetch(ahead + (i + n) * DEEP, 0, 2);
-        _tile_loadd(4, w + i, in * 2);
-        _tile_loadd(6, x + i / 2 * TILE, 64);
-        _tile_dpbf16ps(0, 4, 6);
-        if (BOTH_W) {
-            _tile_loadd(5, w + TILE * in + i, in * 2);
-            _tile_dpbf16ps(1, 5, 6);
-        }
-        if (BOTH_X) {
-            _tile_loadd(7, x + x_step + i / 2 * TILE, 64);
-            _tile_dpbf16ps(2, 4, 7);
-            if (BOTH_W) _tile_dpbf16ps(3, 5, 7);
-        }
-    }
-    _tile_stored(0, sums[0][0], 64);
-    _tile_stored(1, sums[0][1], 64);
-    _tile_stored(2, sums[1][0], 64);
-    _tile_stored(3, sums[1][1], 64);
-}
-
-// `in` is a multiple of 32, `out` of 16.
-void product(const bfloat16* x, const bfloat16* w, const bfloat16* bias, bfloat16* y, int64_t rows, int64_t out, int64_t in,
-             int threads) {
-    Paired paired(rows, in);
-#pragma omp parallel num_threads(threads)
-    {
-#pragma omp for schedule(static)
-        for (int64_t tile = 0; tile < paired.tiles(); tile++) paired.read(x, tile);
-        Tiles tiles;
-        alignas(64) float sums[2][2][TILE * TILE];
-#pragma omp for schedule(static)
-        for (int64_t first = 0; first < out; first += BLOCK) {
-            bool both_w = first + TILE < out;
-            for (int64_t tile = 0; tile < paired.tiles(); tile += 2) {
-                bool both_x = tile + 1 < paired.tiles(), next = tile == 0 && first + 2 * BLOCK <= out;
-                auto multiplied = both_x ? (both_w ? multiply<true, true> : multiply<true, false>)
-                                         : (both_w ? multiply<false, true> : multiply<false, false>);
-                multiplied(w + first * in, in, paired.at(tile), paired.step(), next ? w + (first + BLOCK) * in : nullptr,
-                           sums);
-                for (int64_t row = tile * TILE; row < std::min(rows, (tile + 2) * TILE); row++)
-                    for (int half = 0; half <= both_w; half++) {
-                        const float* sum = sums[row / TILE - tile][half] + row % TILE;
-                        int64_t line = first + half * TILE;
-                        bfloat16* to = y + row * out + line;
-#pragma omp simd
-                        for (int64_t i = 0; i < TILE; i++)
-                            narrow(bias ? sum[i * TILE] + wide(bias[line + i]) : sum[i * TILE], to[i]);
-                    }
-            }
-        }
-    }
-}
-
-#else
-
-bool has_matrix_unit() { return false; }
-void product(const bfloat16*, const bfloat16*, const bfloat16*, bfloat16*, int64_t, int64_t, int64_t, int) {}
-
-#endif
-
 }  // namespace
 
 // -- what python calls, once for each kind of number ------------------------------------------------------------------
@@ -665,10 +493,4 @@ void product(const bfloat16*, const bfloat16*, const bfloat16*, bfloat16*, int64
 extern "C" {
 FOR(float, float32)
 FOR(bfloat16, bfloat16)
-
-int has_matrix_unit_bfloat16() { return has_matrix_unit(); }
-void product_bfloat16(const bfloat16* x, const bfloat16* w, const bfloat16* bias, bfloat16* y, int64_t rows, int64_t out,
-                      int64_t in, int threads) {
-    product(x, w, bias, y, rows, out, in, threads);
-}
 }
