@@ -109,7 +109,7 @@ def test_no_op_hides_a_number_that_is_none(dtype):
     x = torch.ones(70, dtype=dtype)
     x[3] = float("nan")
     weights = x.repeat(2, 1)[None, None].clone()
-    compiled.attention_weights(weights, None, None, 1.0, compiled.EVERYTHING)
+    compiled.attention_weights(weights, compiled.Scoring(1.0, None, None))
     assert weights.isnan().all()
     assert compiled.rms_norm(x, torch.ones_like(x), 1e-6)[0].isnan().all()
     for kind in (SILU, TANH_GELU):
@@ -117,8 +117,8 @@ def test_no_op_hides_a_number_that_is_none(dtype):
     assert compiled.cross_entropy(x[None].clone(), torch.tensor([0]), True).isnan().all()
     assert compiled.dropped(x, compiled.EVERYTHING).isnan().sum() == 1
     bad, good = x.view(1, 1, 7, 10), torch.ones(1, 1, 7, 10, dtype=dtype)
-    assert compiled.attended(good[:, :, :1], bad, good, None, None, 1.0).isnan().all()
-    assert compiled.attended(good[:, :, :1], good, bad, None, None, 1.0).isnan().sum() == 1
+    assert compiled.attended(good[:, :, :1], bad, good, compiled.Scoring(1.0, None, None)).isnan().all()
+    assert compiled.attended(good[:, :, :1], good, bad, compiled.Scoring(1.0, None, None)).isnan().sum() == 1
 
 
 @WITH
@@ -130,7 +130,7 @@ def test_a_line_that_is_no_number_does_not_reach_the_next(dtype):
     mask = torch.zeros(1, 1, 6, 70).to(dtype)
     mask[..., 1, :] = -float("inf")
     weights, coins = bad.clone(), compiled.Coins(3, 60_000)
-    seen = compiled.attention_weights(weights, None, mask, 1.0, coins)
+    seen = compiled.attention_weights(weights, compiled.Scoring(1.0, None, mask, coins))
     assert (
         weights[..., :2, :].isnan().all() and weights[..., 2:, :].isfinite().all() and seen[..., 2:, :].isfinite().all()
     )

@@ -1,9 +1,9 @@
 """Attention that can see a learned prefix.
 
-softmax(q·kᵀ·scale + bias + mask)·v. Without gradients: torch's fused kernel, but for one query a row, which is a matter
-of reading keys and values once, and only those that are open. With gradients on a CPU: written out and in place,
-because the fused kernel's own gradient is no faster there and it has no dropout, which is cut from random words
-(`dropout.py`).
+softmax(q·kᵀ·scale + bias + mask)·v, by the compiled loops where they take it: a head's scores stay in the cache, with
+gradients or without, and of one query a row only what is open is read. Else, without gradients: torch's fused kernel.
+With gradients on a CPU: written out and in place, because the fused kernel's own gradient is no faster there and it has
+no dropout, which is cut from random words (`dropout.py`).
 
 Shapes: B rows, H query heads, G key heads, Q / K query and key positions, D head width, n prefix tokens.
 """
@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from . import compiled
+from .compiled import Scoring
 from .dropout import drawn, dropout
 
 
@@ -66,7 +67,7 @@ def attention(
     p = (settings.get("dropout") or 0.0) if module.training else 0.0
     cap = settings.get("softcap")
     if not (p or cap or torch.is_grad_enabled()) and compiled.attends(query, key, value):
-        return compiled.attended(query, key, value, bias, attention_mask, scale), None
+        return compiled.attended(query, key, value, Scoring(scale, bias, attention_mask)), None
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
@@ -78,7 +79,9 @@ def attention(
         still = not any(t is not None and t.requires_grad for t in (bias, attention_mask))
         drop = compiled.coins(p) if still and compiled.ready(query) else None
         if drop is not None:
-            return _AttendedAtOnce.apply(query, key, value, bias, attention_mask, scale, drop), None
+            in_cache = compiled.learns_to_attend(query, key, value)
+            way = _AttendedInCache if in_cache else _AttendedAtOnce
+            return way.apply(query, key, value, Scoring(scale, bias, attention_mask, drop)), None
         return _Attended.apply(query, key, value, bias, attention_mask, scale, p), None
     added = _added(attention_mask, bias, query.dtype)
     output = F.scaled_dot_product_attention(query, key, value, added, dropout_p=p, scale=scale)
@@ -178,11 +181,12 @@ class _AttendedAtOnce(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
-        *attended, bias, mask, ctx.scale, ctx.drop = inputs
+        *attended, scoring = inputs
+        ctx.scale, ctx.drop = scoring.scale, scoring.drop
         rows_heads = attended[0].shape[:2]
         query_NQD, key_NKD, value_NKD = (t.contiguous().flatten(0, 1) for t in attended)
         weights_NQK = query_NQD @ key_NKD.transpose(1, 2)
-        seen = compiled.attention_weights(weights_NQK.unflatten(0, rows_heads), bias, mask, ctx.scale, ctx.drop)
+        seen = compiled.attention_weights(weights_NQK.unflatten(0, rows_heads), scoring)
         ctx.save_for_backward(query_NQD, key_NKD, value_NKD, weights_NQK)
         return (seen.flatten(0, 1) @ value_NKD).unflatten(0, rows_heads).transpose(1, 2).contiguous()
 
@@ -199,7 +203,25 @@ class _AttendedAtOnce(torch.autograd.Function):
             d_scores_NQK.transpose(1, 2) @ query_NQD,
             seen_NQK.transpose(1, 2) @ gradient_NQD,
         )
-        return *(t.unflatten(0, rows_heads) for t in learnt), None, None, None, None
+        return *(t.unflatten(0, rows_heads) for t in learnt), None
+
+
+class _AttendedInCache(torch.autograd.Function):
+    """The same on the matrix unit: a head's scores never leave the cache, and are made again on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        *attended, ctx.scoring = inputs
+        norms = attended[0].new_empty(*attended[0].shape[:3], 2, dtype=torch.float32)
+        ctx.save_for_backward(*attended, norms)
+        return compiled.attended(*attended, ctx.scoring, norms)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        *attended, norms = ctx.saved_tensors
+        gradient = gradient.contiguous().transpose(1, 2)
+        return *compiled.attended_backward(gradient, *attended, ctx.scoring, norms), None
 
 
 def with_prefix(

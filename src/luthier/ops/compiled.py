@@ -24,7 +24,9 @@ from torch import Tensor
 
 from ..machine import cache_folder, processor
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("kernels.cpp", "products.cpp", "numbers.h"))
+SOURCES = tuple(
+    Path(__file__).with_name(name) for name in ("kernels.cpp", "products.cpp", "attended.cpp", "common.h", "tiles.h")
+)
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-fPIC", "-shared")
 WIDE = ("-mprefer-vector-width=512",)
@@ -40,6 +42,8 @@ FEW = 64
 """Rows of a product up to which reading the weights is the work."""
 DEEPEST = 12288
 """Numbers that are added up for one of a product of many rows: more, and a block of weights leaves the cache."""
+SCORES = 1 << 22
+"""Scores of a head up to which they are made again on the way back, in 16 bytes of a thread's memory each."""
 CROWD = 8
 """Threads above which a product of many rows is torch's: it was measured with one and with two."""
 ALONE = 32768
@@ -56,6 +60,15 @@ class Coins(NamedTuple):
 
 
 EVERYTHING = Coins(0, ALL)
+
+
+class Scoring(NamedTuple):
+    """How products of queries and keys become weights: dropout(softmax(products·scale + bias + mask))."""
+
+    scale: float
+    bias: Tensor | None
+    mask: Tensor | None
+    drop: Coins = EVERYTHING
 
 
 def coins(p: float) -> Coins | None:
@@ -85,15 +98,13 @@ def dropped(x: Tensor, mask: Coins) -> Tensor:
     return y
 
 
-def attention_weights(scores: Tensor, bias: Tensor | None, mask: Tensor | None, scale: float, drop: Coins) -> Tensor:
-    """`scores` (B, H, Q, K) become softmax(scores·scale + bias + mask), to whose shape both expand; returns them after
-    dropout."""
-    seen = scores if drop.kept == ALL else torch.empty_like(scores)
+def attention_weights(scores: Tensor, scoring: Scoring) -> Tensor:
+    """`scores` (B, H, Q, K) become weights, to whose shape bias and mask expand; returns them after dropout."""
+    seen = scores if scoring.drop.kept == ALL else torch.empty_like(scores)
     shape = map(_long, scores.shape)
     _call(
-        "attention_weights", scores.dtype, scores, seen, *_added(bias, scores, scores.shape),
-        *_added(mask, scores, scores.shape),
-        ctypes.c_float(scale), *shape, *_mask(drop),
+        "attention_weights", scores.dtype, scores, seen, *_scored(scoring, scores, scores.shape),
+        ctypes.c_float(scoring.scale), *shape, *_mask(scoring.drop),
     )  # fmt: skip
     return seen
 
@@ -111,29 +122,55 @@ def attention_weights_backward(gradient: Tensor, weights: Tensor, scale: float, 
 
 
 def attends(query: Tensor, key: Tensor, value: Tensor) -> bool:
-    """Whether `attended` takes these."""
+    """Whether `attended` takes these: one query, or many on the matrix unit."""
     rows, heads, queries, deep = query.shape
     fits = key.shape == value.shape == (rows, key.shape[1], key.shape[2], deep) and heads % key.shape[1] == 0
-    alike = key.dtype == value.dtype == query.dtype
-    return queries == 1 and fits and alike and key.stride(3) == value.stride(3) == 1 and ready(query)
+    alike = key.dtype == value.dtype == query.dtype and query.stride(3) == key.stride(3) == value.stride(3) == 1
+    return fits and alike and ready(query) and (queries == 1 or _in_cache(query, key))
 
 
-def attended(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, mask: Tensor | None, scale: float
-) -> Tensor:
-    """softmax(query·key·scale + bias + mask)·value, (B, 1, H, D), for one query (B, H, 1, D) of every row.
+def learns_to_attend(query: Tensor, key: Tensor, value: Tensor) -> bool:
+    """Whether `attended_backward` takes what became of these."""
+    return query.shape[1] == key.shape[1] and attends(query, key, value) and _in_cache(query, key)
 
-    Of key and value (B, G, K, D), which H / G heads share, only what lies between the first and the last open place is
-    read.
+
+def _in_cache(query: Tensor, key: Tensor) -> bool:
+    scores = query.shape[2] * key.shape[2]
+    return query.dtype == torch.bfloat16 and query.shape[3] % 32 == 0 and scores <= SCORES and has_matrix_unit()
+
+
+def attended(query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, norms: Tensor | None = None) -> Tensor:
+    """weights · value, (B, Q, H, D), for queries (B, H, Q, D).
+
+    Key and value (B, G, K, D) are shared by H / G heads. One query: without dropout, and only what lies between the
+    first and the last open place is read. `norms` (B, H, Q, 2) in fp32 gets the largest score and the sum below it.
     """
-    (rows, heads, _, deep), (_, groups, keys, _) = query.shape, key.shape
-    query, y = query.contiguous(), query.new_empty(rows, 1, heads, deep)
-    scores = (rows, heads, 1, keys)
-    _call(
-        "attended", query.dtype, query, *_kept(key), *_kept(value), *_added(bias, query, scores),
-        *_added(mask, query, scores), y, ctypes.c_float(scale), *map(_long, (rows, heads, keys, groups, deep)),
-    )  # fmt: skip
+    (rows, heads, queries, deep), (_, groups, keys, _) = query.shape, key.shape
+    y, scores = query.new_empty(rows, queries, heads, deep), (rows, heads, queries, keys)
+    places = *_kept(query), *_kept(key), *_kept(value), *_scored(scoring, query, scores)
+    scale = ctypes.c_float(scoring.scale)
+    if queries == 1 and norms is None:
+        sizes = map(_long, (rows, heads, keys, groups, deep))
+        _call("attended", query.dtype, query.contiguous(), *places[4:], y, scale, *sizes)
+    else:
+        sizes = map(_long, (*scores, groups, deep))
+        _call("attended_by_many", query.dtype, *places, y, norms, scale, *sizes, *_mask(scoring.drop))
     return y
+
+
+def attended_backward(
+    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, norms: Tensor
+) -> list[Tensor]:
+    """Gradients of query, key and value, heads of their own, from that (B, H, Q, D) of what was attended."""
+    (rows, heads, queries, deep), keys = query.shape, key.shape[2]
+    learnt = [query.new_empty(rows, count, heads, deep) for count in (queries, keys, keys)]
+    scores = (rows, heads, queries, keys)
+    _call(
+        "attended_by_many_backward", query.dtype, *_kept(gradient), *_kept(query), *_kept(key), *_kept(value),
+        *_scored(scoring, query, scores), norms, *learnt, ctypes.c_float(scoring.scale), *map(_long, (*scores, deep)),
+        *_mask(scoring.drop),
+    )  # fmt: skip
+    return [t.transpose(1, 2) for t in learnt]
 
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
@@ -235,13 +272,17 @@ def _lines(x: Tensor) -> tuple[Any, Any]:
     return _long(x.numel() // width), _long(width)
 
 
-def _added(added: Tensor | None, like: Tensor, shape: Sequence[int]) -> tuple[Any, ...]:
+def _spread(added: Tensor | None, like: Tensor, shape: Sequence[int]) -> tuple[Any, ...]:
     """Where a tensor that is added to all scores of that shape lies, and its steps from row to row, head to head, query
     to query."""
     if added is None:
         return (None, *map(_long, (0, 0, 0)))
     spread = added.to(like.dtype).expand(shape)
     return _kept(spread if spread.stride(-1) == 1 else spread.contiguous())
+
+
+def _scored(scoring: Scoring, like: Tensor, shape: Sequence[int]) -> tuple[Any, ...]:
+    return *_spread(scoring.bias, like, shape), *_spread(scoring.mask, like, shape)
 
 
 def _kept(tensor: Tensor) -> tuple[Any, ...]:

@@ -1,0 +1,284 @@
+// Attention of many queries in bf16 on the matrix unit, both ways. A head's scores stay in the cache, 32 queries at a time;
+// for the way back only the largest score of every query and the sum below it are kept, and the scores are made again.
+
+#include "tiles.h"
+
+#if HAS_TILES
+
+namespace {
+
+inline int64_t even(int64_t count) { return (count + BOTH - 1) / BOTH * BOTH; }
+
+// Places of one row and head, `step` numbers apart.
+struct Places {
+    const bfloat16* data;
+    int64_t step, count;
+
+    // 32 of them from `first` on, zeros where there are no more; their step is then that of the copy.
+    Places some(int64_t first, int64_t deep, Room& room) const {
+        if (first + BOTH <= count) return {data + first * step, step, BOTH};
+        bfloat16* to = room.numbers(BOTH * deep);
+        for (int64_t n = 0; n < BOTH; n++) {
+            if (first + n < count) std::memcpy(to + n * deep, data + (first + n) * step, deep * sizeof(bfloat16));
+            else std::memset(to + n * deep, 0, deep * sizeof(bfloat16));
+        }
+        return {to, deep, BOTH};
+    }
+    // As the columns of a factor, to be summed along their numbers.
+    Paired as_columns(int64_t deep, Room& room, Room& end) const {
+        Paired to{room.of(even(count) * deep / 2), deep};
+        for (int64_t first = 0; first < count; first += BOTH) {
+            Places from = some(first, deep, end);
+            for (int64_t n = 0; n < BOTH; n += TILE)
+                for (int64_t i = 0; i < deep; i += DEEP)
+                    pair_lines(from.data + n * from.step + i, from.step, to.at((first + n) / TILE, i));
+        }
+        return to;
+    }
+    // As the lines of a factor, to be summed along the places.
+    Paired as_lines(int64_t deep, Room& room, Room& end) const {
+        Paired to{room.of(even(count) * deep / 2), even(count)};
+        for (int64_t first = 0; first < count; first += BOTH) {
+            Places from = some(first, deep, end);
+            for (int64_t n = 0; n < deep; n += TILE) pair_columns(from.data + n, from.step, to.at(n / TILE, first));
+        }
+        return to;
+    }
+    // (deep, places): number after number, zeros behind the last place.
+    const bfloat16* turned(int64_t deep, Room& room) const {
+        int64_t width = even(count);
+        bfloat16* to = room.numbers(deep * width);
+        for (int64_t n = 0; n < width; n++)
+            for (int64_t i = 0; i < deep; i++) to[i * width + n] = n < count ? data[n * step + i] : bfloat16{0};
+        return to;
+    }
+};
+
+inline Places places(const Kept<bfloat16>& kept, int64_t row, int64_t head, int64_t count) {
+    return {kept.at(row, head), kept.by_place, count};
+}
+
+// What is added to a query's scores, in the cache: where there is nothing more, so little that nobody sees it.
+class Addends {
+    const Added<bfloat16>&bias, &mask;
+    Line<bfloat16> one, other;
+    int64_t keys, row = -1, head = -1;
+
+  public:
+    Addends(const Added<bfloat16>& bias, const Added<bfloat16>& mask, int64_t keys)
+        : bias(bias), mask(mask), one(keys, -INFINITY), other(keys), keys(keys) {}
+
+    // scores (keys) = scores * scale + bias + mask of a query; returns the largest. Those of most queries are the same line.
+    float add(float* scores, float scale, int64_t at_row, int64_t at_head, int64_t query) {
+        bool again = at_row != row || at_head != head;
+        if (bias.data && (again || bias.by_query)) one.read(bias.at(at_row, at_head, query), keys);
+        if (mask.data && (again || mask.by_query)) other.read(mask.at(at_row, at_head, query), keys);
+        row = at_row, head = at_head;
+        const bfloat16 *b = one.data, *m = other.data;
+        float top = -INFINITY;
+#pragma omp simd reduction(max : top)
+        for (int64_t i = 0; i < even(keys); i++) {
+            float score = scores[i] * scale + wide(b[i]) + wide(m[i]);
+            scores[i] = score;
+            top = score > top ? score : top;
+        }
+        return top;
+    }
+};
+
+// Blocks of 32 queries by all keys: scores in float, and what becomes of them.
+struct Block {
+    int64_t width;
+    float* scores;
+    bfloat16* numbers;
+
+    Block(int64_t keys, Room& one, Room& other)
+        : width(even(keys)), scores(one.floats(BOTH * width)), numbers(other.numbers(BOTH * width)) {}
+
+    float* line(int64_t n) const { return scores + n * width; }
+    bfloat16* shares(int64_t n) const { return numbers + n * width; }
+
+    // scores = a by b, all strips of b.
+    void multiply_by(Places a, Paired b) const {
+        for (int64_t first = 0; first < width; first += BOTH)
+            multiply(true, true, a.data, a.step, b, first / TILE, {}, scores + first, width);
+    }
+};
+
+// y (rows, queries, heads, deep) = dropout(softmax(q.k * scale + bias + mask)).v; norms: largest score and sum of
+// every line, if anybody wants them. Heads may share keys and values.
+void attended_by_many(Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v, Added<bfloat16> bias, Added<bfloat16> mask,
+                      bfloat16* y, float* norms, float scale, Shape shape, int64_t groups, int64_t deep, Coins coins,
+                      int threads) {
+#pragma omp parallel num_threads(threads)
+    {
+        static thread_local Room rooms[5];
+        Block block(shape.keys, rooms[0], rooms[1]);
+        Addends addends(bias, mask, shape.keys);
+        std::vector<uint16_t> coin(padded(shape.keys));
+        Tiles setting;
+        alignas(64) float sums[BOTH][BOTH];
+#pragma omp for schedule(dynamic) nowait
+        for (int64_t task = 0; task < shape.rows * shape.heads; task++) {
+            int64_t row = task / shape.heads, head = task % shape.heads, group = head / (shape.heads / groups);
+            Paired keys = places(k, row, group, shape.keys).as_columns(deep, rooms[2], rooms[4]);
+            Paired values = places(v, row, group, shape.keys).as_lines(deep, rooms[3], rooms[4]);
+            Places queries = places(q, row, head, shape.queries);
+            for (int64_t first = 0; first < shape.queries; first += BOTH) {
+                int64_t count = std::min(BOTH, shape.queries - first);
+                block.multiply_by(queries.some(first, deep, rooms[4]), keys);
+                for (int64_t n = 0; n < count; n++) {
+                    int64_t line = task * shape.queries + first + n;
+                    float *e = block.line(n), sum = 0.0f;
+                    float top = addends.add(e, scale, row, head, first + n);
+#pragma omp simd reduction(+ : sum)
+                    for (int64_t i = 0; i < block.width; i++) sum += e[i] = exponential(e[i] - top);
+                    if (norms) norms[2 * line] = top, norms[2 * line + 1] = sum;
+                    float share = 1.0f / sum;
+                    bfloat16* to = block.shares(n);
+                    if (coins.all()) {
+#pragma omp simd
+                        for (int64_t i = 0; i < block.width; i++) narrow(e[i] * share, to[i]);
+                        continue;
+                    }
+                    coins.toss(line, coin.size(), coin.data());
+                    const uint16_t* c = coin.data();
+#pragma omp simd
+                    for (int64_t i = 0; i < block.width; i++) narrow(e[i] * share * coins.of(c[i]), to[i]);
+                }
+                for (int64_t at = 0; at < deep; at += BOTH) {
+                    multiply(true, true, block.numbers, block.width, values, at / TILE, {}, sums[0]);
+                    for (int64_t n = 0; n < count; n++) {
+                        bfloat16* to = y + ((row * shape.queries + first + n) * shape.heads + head) * deep + at;
+#pragma omp simd
+                        for (int64_t i = 0; i < BOTH; i++) narrow(sums[n][i], to[i]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Of the gradient of y: those of q, k and v, each (rows, places, heads, deep).
+void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v,
+                               Added<bfloat16> bias, Added<bfloat16> mask, const float* norms, bfloat16* dq, bfloat16* dk,
+                               bfloat16* dv, float scale, Shape shape, int64_t deep, Coins coins, int threads) {
+#pragma omp parallel num_threads(threads)
+    {
+        static thread_local Room rooms[13];
+        Block block(shape.keys, rooms[0], rooms[1]), passed(shape.keys, rooms[2], rooms[3]);
+        Addends addends(bias, mask, shape.keys);
+        std::vector<uint16_t> coin(padded(shape.keys));
+        Tiles setting;
+        alignas(64) float sums[BOTH][BOTH], turned[BOTH][BOTH];
+        int64_t high = even(shape.queries);
+#pragma omp for schedule(dynamic) nowait
+        for (int64_t task = 0; task < shape.rows * shape.heads; task++) {
+            int64_t row = task / shape.heads, head = task % shape.heads;
+            Room& end = rooms[4];
+            Places queries = places(q, row, head, shape.queries), given = places(gradient, row, head, shape.queries);
+            Places keyed = places(k, row, head, shape.keys);
+            Paired keys = keyed.as_columns(deep, rooms[5], end), keys_again = keyed.as_lines(deep, rooms[6], end);
+            Paired values = places(v, row, head, shape.keys).as_columns(deep, rooms[7], end);
+            // Of all queries, to be summed along them: the gradient of the scores, and the weights that were seen.
+            Paired d_scores{rooms[8].of(high * block.width / 2), high}, seen{rooms[9].of(high * block.width / 2), high};
+            for (int64_t first = 0; first < shape.queries; first += BOTH) {
+                int64_t count = std::min(BOTH, shape.queries - first);
+                block.multiply_by(queries.some(first, deep, end), keys);
+                passed.multiply_by(given.some(first, deep, end), values);
+                for (int64_t n = 0; n < BOTH; n++) {
+                    bfloat16 *d = block.shares(n), *s = passed.shares(n);
+                    if (n >= count) {
+                        std::memset(d, 0, block.width * sizeof(bfloat16)), std::memset(s, 0, block.width * sizeof(bfloat16));
+                        continue;
+                    }
+                    int64_t line = task * shape.queries + first + n;
+                    float *e = block.line(n), *g = passed.line(n), top = norms[2 * line], share = 1.0f / norms[2 * line + 1];
+                    float along = 0.0f;
+                    addends.add(e, scale, row, head, first + n);
+                    if (!coins.all()) coins.toss(line, coin.size(), coin.data());
+                    const uint16_t* c = coin.data();
+#pragma omp simd reduction(+ : along)
+                    for (int64_t i = 0; i < block.width; i++) {
+                        float likely = exponential(e[i] - top) * share, factor = coins.of(c[i]);
+                        narrow(likely * factor, s[i]);
+                        e[i] = likely, g[i] *= factor;
+                        along += g[i] * likely;
+                    }
+#pragma omp simd
+                    for (int64_t i = 0; i < block.width; i++) narrow((g[i] - along) * e[i] * scale, d[i]);
+                }
+                for (int64_t n = 0; n < block.width; n += TILE) {
+                    pair_columns(block.numbers + n, block.width, d_scores.at(n / TILE, first));
+                    pair_columns(passed.numbers + n, block.width, seen.at(n / TILE, first));
+                }
+                for (int64_t at = 0; at < deep; at += BOTH) {
+                    multiply(true, true, block.numbers, block.width, keys_again, at / TILE, {}, sums[0]);
+                    for (int64_t n = 0; n < count; n++) {
+                        bfloat16* to = dq + ((row * shape.queries + first + n) * shape.heads + head) * deep + at;
+#pragma omp simd
+                        for (int64_t i = 0; i < BOTH; i++) narrow(sums[n][i], to[i]);
+                    }
+                }
+            }
+            // (deep, keys), because one factor has to lie along the queries, and of these two the small one is turned.
+            struct {
+                const bfloat16* a;
+                Paired b;
+                bfloat16* to;
+            } sides[] = {{queries.turned(deep, rooms[10]), d_scores, dk}, {given.turned(deep, rooms[11]), seen, dv}};
+            for (auto& side : sides)
+                for (int64_t first = 0; first < shape.keys; first += BOTH)
+                    for (int64_t at = 0; at < deep; at += BOTH) {
+                        multiply(true, true, side.a + at * high, high, side.b, first / TILE, {}, sums[0]);
+                        for (int64_t one = 0; one < BOTH; one += TILE)
+                            for (int64_t other = 0; other < BOTH; other += TILE)
+                                turn(&sums[one][other], sizeof sums[0], reinterpret_cast<uint32_t*>(&turned[other][one]), BOTH);
+                        for (int64_t n = 0; n < std::min(BOTH, shape.keys - first); n++) {
+                            bfloat16* to = side.to + ((row * shape.keys + first + n) * shape.heads + head) * deep + at;
+#pragma omp simd
+                            for (int64_t i = 0; i < BOTH; i++) narrow(turned[n][i], to[i]);
+                        }
+                    }
+        }
+    }
+}
+
+}  // namespace
+
+extern "C" {
+void attended_by_many_bfloat16(const bfloat16* q, int64_t q_row, int64_t q_head, int64_t q_place, const bfloat16* k,
+                               int64_t k_row, int64_t k_head, int64_t k_place, const bfloat16* v, int64_t v_row,
+                               int64_t v_head, int64_t v_place, const bfloat16* bias, int64_t bias_row, int64_t bias_head,
+                               int64_t bias_query, const bfloat16* mask, int64_t mask_row, int64_t mask_head,
+                               int64_t mask_query, bfloat16* y, float* norms, float scale, int64_t rows, int64_t heads,
+                               int64_t queries, int64_t keys, int64_t groups, int64_t deep, uint64_t seed, uint32_t kept,
+                               int threads) {
+    attended_by_many({q, q_row, q_head, q_place}, {k, k_row, k_head, k_place}, {v, v_row, v_head, v_place},
+                     {bias, bias_row, bias_head, bias_query}, {mask, mask_row, mask_head, mask_query}, y, norms, scale,
+                     {rows, heads, queries, keys}, groups, deep, {seed, kept}, threads);
+}
+void attended_by_many_backward_bfloat16(const bfloat16* gradient, int64_t g_row, int64_t g_head, int64_t g_place,
+                                        const bfloat16* q, int64_t q_row, int64_t q_head, int64_t q_place,
+                                        const bfloat16* k, int64_t k_row, int64_t k_head, int64_t k_place,
+                                        const bfloat16* v, int64_t v_row, int64_t v_head, int64_t v_place,
+                                        const bfloat16* bias, int64_t bias_row, int64_t bias_head, int64_t bias_query,
+                                        const bfloat16* mask, int64_t mask_row, int64_t mask_head, int64_t mask_query,
+                                        const float* norms, bfloat16* dq, bfloat16* dk, bfloat16* dv, float scale,
+                                        int64_t rows, int64_t heads, int64_t queries, int64_t keys, int64_t deep,
+                                        uint64_t seed, uint32_t kept, int threads) {
+    attended_by_many_backward({gradient, g_row, g_head, g_place}, {q, q_row, q_head, q_place}, {k, k_row, k_head, k_place},
+                              {v, v_row, v_head, v_place}, {bias, bias_row, bias_head, bias_query},
+                              {mask, mask_row, mask_head, mask_query}, norms, dq, dk, dv, scale,
+                              {rows, heads, queries, keys}, deep, {seed, kept}, threads);
+}
+}
+
+#else
+
+extern "C" {
+void attended_by_many_bfloat16() {}
+void attended_by_many_backward_bfloat16() {}
+}
+
+#endif
