@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..affine import Affine
 from ..delta import Actor, Site
 from ..ops.dropout import Dropout
+from ..ops.linear import linear
 
 
 class LowRank(Actor):
@@ -33,7 +34,7 @@ class LowRank(Actor):
 
     def added(self, x: Tensor, y: Tensor) -> Tensor:
         """y + s·B(Ax) with A and B as they round to y's precision; the sum is rounded once."""
-        low = nn.functional.linear(self.dropout(x), self.a.to(y.dtype)).flatten(0, -2)
+        low = linear(self.dropout(x), self.a.to(y.dtype)).flatten(0, -2)
         wide = torch.addmm(y.reshape(len(low), -1), low, self.b.to(y.dtype).t(), alpha=self.scale)
         return wide.view(y.shape)
 

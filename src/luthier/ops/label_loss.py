@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
 from . import compiled
+from .linear import linear
 
 CHUNK_BYTES = 64 << 20
 """fp32 logits at hand. Few rows at once starve the product of matrices: 64 rows took as long as the plain loss, 320
@@ -45,7 +45,7 @@ class _LabelLoss(torch.autograd.Function):
         size = rows_at_once(len(weight_Vd))
         for start in range(0, len(hidden_Nd), size):
             rows = slice(start, start + size)
-            logits_NV = F.linear(hidden_Nd[rows], weight_Vd, bias_V)
+            logits_NV = linear(hidden_Nd[rows], weight_Vd, bias_V)
             loss, wrong_NV = _visited(logits_NV, labels_N[rows], gradient_Nd is not None)
             total += loss
             if gradient_Nd is not None:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from . import compiled
 
@@ -21,11 +22,15 @@ class Linear(nn.Linear):
     """`nn.Linear`, its products by the compiled loop."""
 
     def forward(self, input: Tensor) -> Tensor:
-        weight, bias = self.weight, self.bias
-        if not compiled.multiplies(input, weight, bias):
-            return super().forward(input)
-        learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (input, weight, bias))
-        return _Product.apply(input, weight, bias) if learns else compiled.product(input, weight, bias)
+        return linear(input, self.weight, self.bias)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (…, i) · weight (o, i) + bias (o), (…, o)."""
+    if not compiled.multiplies(x, weight, bias):
+        return F.linear(x, weight, bias)
+    learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias))
+    return _Product.apply(x, weight, bias) if learns else compiled.product(x, weight, bias)
 
 
 class _Product(torch.autograd.Function):
