@@ -24,6 +24,7 @@ from .costs import Cost, Decode, Passes, Widths
 from .machine import SHAPES_KEPT
 from .memory import AGAIN, OPEN, ROOM, bytes_again, fitting, said, would_fit
 from .methods import METHODS
+from .ops.compiled import has_matrix_unit
 from .records import Budget
 from .search import DEV_ROWS, schedule
 from .spell import parse
@@ -40,7 +41,8 @@ STATE = 16
 COMPILED = 2 * 2**20
 """Bytes that a CPU keeps for every shape it compiled in bf16, measured from 4.7 M to 248 M weights."""
 FORWARD = 4
-"""What answering alone compiles is this many times less: it never goes backward, and few numbers of rows come up."""
+"""What answering alone compiles is this many times less: it never goes backward, and few numbers of rows come up. So
+it is where products are luthier's own, of any shape."""
 CROWDED = 1.5
 """Processes a core from which a forecast says so."""
 SCORING = 0.001
@@ -99,9 +101,9 @@ class Planner:
         self.infer = Cost.of(widths, known["infer"], bool(classes))
         self.decode = Decode.of(known["decode"]) if known["decode"] else Decode(0.0, 0.0, 0.0)
         self.resident = RESIDENT["cuda" if torch.cuda.is_available() else "cpu"]
-        self.compiled = (
-            COMPILED * int(SHAPES_KEPT) if backbone.precision == "bf16" and not torch.cuda.is_available() else 0
-        )
+        few = FORWARD if has_matrix_unit() else 1
+        compiles = backbone.precision == "bf16" and not torch.cuda.is_available()
+        self.compiled = COMPILED * int(SHAPES_KEPT) / few if compiles else 0
 
     def trial(self, word: str, work: Work, budget: Budget, extra_tokens: int = 0) -> Forecast:
         """Forecast a trial.

@@ -498,7 +498,7 @@ def test_a_row_of_a_product_does_not_know_its_neighbours(way, threads):
 
 
 @pytest.mark.parametrize(("inner", "out"), [(96, 64), (64, 48), (1600, 32)])
-@pytest.mark.parametrize("rows", [(3,), (5, 19), (2, 200)])
+@pytest.mark.parametrize("rows", [(3,), (5, 19), (4, 16), (2, 200)])
 @pytest.mark.parametrize("learns", ["input", "bias", "all"])
 def test_gradients_of_a_product_are_torchs(inner, out, rows, learns):
     """48 outputs: their sum is no whole number of tiles, and torch goes back."""

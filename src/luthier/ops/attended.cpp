@@ -45,11 +45,13 @@ struct Places {
         return to;
     }
     // (deep, places): number after number, zeros behind the last place.
-    const bfloat16* turned(int64_t deep, Room& room) const {
-        int64_t width = even(count);
-        bfloat16* to = room.numbers(deep * width);
-        for (int64_t n = 0; n < width; n++)
-            for (int64_t i = 0; i < deep; i++) to[i * width + n] = n < count ? data[n * step + i] : bfloat16{0};
+    const bfloat16* turned(int64_t deep, Room& room, Room& end) const {
+        bfloat16* to = room.numbers(deep * even(count));
+        for (int64_t first = 0; first < count; first += BOTH) {
+            Places from = some(first, deep, end);
+            for (int64_t i = 0; i < deep; i += TILE)
+                turn_columns(from.data + i, from.step, to + i * even(count) + first, even(count));
+        }
         return to;
     }
 };
@@ -165,7 +167,7 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                                bfloat16* dv, float scale, Shape shape, int64_t deep, Coins coins, int threads) {
 #pragma omp parallel num_threads(threads)
     {
-        static thread_local Room rooms[13];
+        static thread_local Room rooms[12];
         Block block(shape.keys, rooms[0], rooms[1]), passed(shape.keys, rooms[2], rooms[3]);
         Addends addends(bias, mask, shape.keys);
         std::vector<uint16_t> coin(padded(shape.keys));
@@ -226,7 +228,7 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                 const bfloat16* a;
                 Paired b;
                 bfloat16* to;
-            } sides[] = {{queries.turned(deep, rooms[10]), d_scores, dk}, {given.turned(deep, rooms[11]), seen, dv}};
+            } sides[] = {{queries.turned(deep, rooms[10], end), d_scores, dk}, {given.turned(deep, rooms[11], end), seen, dv}};
             for (auto& side : sides)
                 for (int64_t first = 0; first < shape.keys; first += BOTH)
                     for (int64_t at = 0; at < deep; at += BOTH) {

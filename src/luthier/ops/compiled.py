@@ -247,6 +247,27 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return y
 
 
+def turns(x: Tensor, y: Tensor) -> bool:
+    """Whether `product_of_turned` takes these."""
+    (rows, lines), columns = x.shape, y.shape[1]
+    return (
+        x.dtype == torch.bfloat16 == y.dtype
+        and 0 < rows <= DEEPEST
+        and lines % 16 == columns % 16 == 0
+        and torch.get_num_threads() <= CROWD
+        and takes(x, y)
+        and has_matrix_unit()
+    )
+
+
+def product_of_turned(x: Tensor, y: Tensor) -> Tensor:
+    """xᵀ · y in bf16, rounded once: x (n, o), y (n, i), of any n."""
+    (rows, lines), columns = x.shape, y.shape[1]
+    z = x.new_empty(lines, columns)
+    _call("product_of_turned", x.dtype, x, y, z, _long(rows), _long(lines), _long(columns))
+    return z
+
+
 # -- calls ----------------------------------------------------------------------------------------------------------
 
 

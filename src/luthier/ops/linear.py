@@ -50,7 +50,8 @@ class _Product(torch.autograd.Function):
             turned = weight.t()
             d_x = compiled.product(gradient, turned) if compiled.multiplies(gradient, turned) else gradient @ weight
         if ctx.needs_input_grad[1]:
-            d_weight = gradient.flatten(0, -2).t() @ x.flatten(0, -2)
+            flat, x = gradient.flatten(0, -2), x.flatten(0, -2)
+            d_weight = compiled.product_of_turned(flat, x) if compiled.turns(flat, x) else flat.t() @ x
         if ctx.needs_input_grad[2]:
             d_bias = gradient.flatten(0, -2).sum(0)
         return d_x, d_weight, d_bias

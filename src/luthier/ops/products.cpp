@@ -17,7 +17,7 @@ void product_of_few(const bfloat16* x, const bfloat16* w, const bfloat16* bias, 
     static thread_local Room room, end;
     int64_t tiles = (rows + TILE - 1) / TILE;
     Paired paired{room.of(tiles * TILE * deep / 2), deep};
-    const bfloat16* last = filled(x + (tiles - 1) * TILE * deep, rows - (tiles - 1) * TILE, deep, end);
+    const bfloat16* last = filled(x + (tiles - 1) * TILE * deep, rows - (tiles - 1) * TILE, TILE, deep, end);
 #pragma omp parallel num_threads(threads)
     {
 #pragma omp for schedule(static) collapse(2)
@@ -55,10 +55,28 @@ constexpr int64_t HIGHEST = 256;       // lines, where there are fewer blocks of
 
 inline int64_t parts(int64_t whole, int64_t size) { return (whole + size - 1) / size; }
 
-// y = x (rows, deep) by w, and a bias. w is (columns, deep) if `lines`, else (deep, columns). A thread lays a block of
-// w out in pairs and takes x through it as it lies. `deep` is a multiple of DEEP, `columns` of TILE.
-void product_of_many(const bfloat16* x, const bfloat16* w, bool lines, const bfloat16* bias, bfloat16* y, int64_t rows,
-                     int64_t columns, int64_t deep, int threads) {
+// What many rows are multiplied by: w (columns, deep) if `lines`, else (deep, columns), of which `there` numbers of a sum are
+// there, and zeros behind them.
+struct Factor {
+    const bfloat16* data;
+    bool lines;
+    int64_t columns, deep, there;
+
+    // Some strips of 16 columns, laid out in pairs in the order in which they lie.
+    void pair(int64_t first, int64_t strips, Paired to, Room& room) const {
+        for (int64_t n = 0; lines && n < strips; n++)
+            for (int64_t i = 0; i < deep; i += DEEP) pair_lines(data + (first + n * TILE) * deep + i, deep, to.at(n, i));
+        for (int64_t i = 0; !lines && i < deep; i += DEEP) {
+            const bfloat16* from = filled(data + i * columns, std::min(DEEP, there - i), DEEP, columns, room);
+            for (int64_t n = 0; n < strips; n++) pair_columns(from + first + n * TILE, columns, to.at(n, i));
+        }
+    }
+};
+
+// y = x (rows, w.deep) by w, and a bias. A thread lays a block of w out in pairs and takes x through it as it lies. The deep
+// are a multiple of DEEP, the columns of TILE.
+void product_of_many(const bfloat16* x, Factor w, const bfloat16* bias, bfloat16* y, int64_t rows, int threads) {
+    int64_t columns = w.columns, deep = w.deep;
     int64_t most = std::min(WIDEST, std::max(BOTH, CACHED / 2 / deep / BOTH * BOTH)), each = parts(columns, threads);
     int64_t width = parts(parts(each, parts(each, most)), BOTH) * BOTH, blocks = parts(columns, width);
     int64_t height = blocks <= threads ? HIGHEST : parts(rows, BOTH) * BOTH;
@@ -73,18 +91,13 @@ void product_of_many(const bfloat16* x, const bfloat16* w, bool lines, const bfl
         for (int64_t task = 0; task < blocks * parts(rows, height); task++) {
             int64_t left = task % blocks * width, strips = std::min(width, columns - left) / TILE, sets = parts(strips, 2);
             if (has != left) {
-                // In the order in which w lies.
-                for (int64_t n = 0; lines && n < strips; n++)
-                    for (int64_t i = 0; i < deep; i += DEEP) pair_lines(w + (left + n * TILE) * deep + i, deep, paired.at(n, i));
-                for (int64_t i = 0; !lines && i < deep; i += DEEP)
-                    for (int64_t n = 0; n < strips; n++)
-                        pair_columns(w + i * columns + left + n * TILE, columns, paired.at(n, i));
+                w.pair(left, strips, paired, end);
                 has = left;
             }
             int64_t top = task / blocks * height;
             for (int64_t first = top; first < std::min(rows, top + height); first += BOTH) {
                 int64_t count = std::min(BOTH, rows - first), share = parts(BOTH, sets);
-                const bfloat16* a = filled(x + first * deep, count, deep, end);
+                const bfloat16* a = filled(x + first * deep, count, TILE, deep, end);
                 for (int64_t set = 0; set < sets; set++) {
                     bool whole = 2 * set + 1 < strips, asks = first + 2 * BOTH <= rows && (set + 1) * share <= BOTH;
                     bfloat16* out = y + first * columns + left + set * BOTH;
@@ -104,6 +117,20 @@ void product_of_many(const bfloat16* x, const bfloat16* w, bool lines, const bfl
     }
 }
 
+// y (lines, columns) = x (rows, lines) transposed by w (rows, columns), which is how weights learn.
+void product_of_turned(const bfloat16* x, const bfloat16* w, bfloat16* y, int64_t rows, int64_t lines, int64_t columns,
+                       int threads) {
+    static thread_local Room room, end;
+    int64_t deep = parts(rows, DEEP) * DEEP, last = deep - DEEP;
+    bfloat16* turned = room.numbers(lines * deep);
+    const bfloat16* behind = filled(x + last * lines, rows - last, DEEP, lines, end);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < deep; i += DEEP)
+        for (int64_t n = 0; n < lines; n += TILE)
+            turn_columns((i < last ? x + i * lines : behind) + n, lines, turned + n * deep + i, deep);
+    product_of_many(turned, {w, false, columns, deep, rows}, nullptr, y, lines, threads);
+}
+
 }  // namespace
 
 extern "C" {
@@ -114,7 +141,11 @@ void product_of_few_bfloat16(const bfloat16* x, const bfloat16* w, const bfloat1
 }
 void product_of_many_bfloat16(const bfloat16* x, const bfloat16* w, const bfloat16* bias, bfloat16* y, int lines,
                               int64_t rows, int64_t columns, int64_t deep, int threads) {
-    product_of_many(x, w, lines, bias, y, rows, columns, deep, threads);
+    product_of_many(x, {w, bool(lines), columns, deep, deep}, bias, y, rows, threads);
+}
+void product_of_turned_bfloat16(const bfloat16* x, const bfloat16* w, bfloat16* y, int64_t rows, int64_t lines,
+                                int64_t columns, int threads) {
+    product_of_turned(x, w, y, rows, lines, columns, threads);
 }
 }
 
@@ -124,6 +155,7 @@ extern "C" {
 int has_matrix_unit_bfloat16() { return 0; }
 void product_of_few_bfloat16() {}
 void product_of_many_bfloat16() {}
+void product_of_turned_bfloat16() {}
 }
 
 #endif

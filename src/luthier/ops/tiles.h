@@ -101,6 +101,13 @@ inline void pair_columns(const bfloat16* from, int64_t step, uint32_t* to) {
     }
 }
 
+// (deep, lines) becomes (lines, even): DEEP places of TILE lines, `step` apart, as TILE lines of DEEP numbers.
+inline void turn_columns(const bfloat16* from, int64_t step, bfloat16* to, int64_t to_step) {
+    alignas(64) uint32_t pairs[TILE * TILE];
+    pair_columns(from, step, pairs);
+    turn(pairs, TILE * sizeof(uint32_t), reinterpret_cast<uint32_t*>(to), to_step / 2);
+}
+
 // What is asked for while tiles are multiplied, because the unit alone asks too late: `each` lines of the cache at a step of
 // what is read next, and the lines that are written behind it.
 struct Ahead {
@@ -149,9 +156,9 @@ inline void multiply(bool lines, bool columns, const bfloat16* a, int64_t step, 
     multiplied(a, step, b, strip, ahead, to, to_step);
 }
 
-// Up to BOTH lines of x at the end, where less than a tile would be read beyond its last: with zeros behind them.
-inline const bfloat16* filled(const bfloat16* x, int64_t lines, int64_t deep, Room& room) {
-    if (lines % TILE == 0) return x;
+// Up to BOTH lines of x at its end, which are read `whole` at a time: with zeros behind them where they are no such number.
+inline const bfloat16* filled(const bfloat16* x, int64_t lines, int64_t whole, int64_t deep, Room& room) {
+    if (lines % whole == 0) return x;
     bfloat16* to = room.numbers(BOTH * deep);
     std::memcpy(to, x, lines * deep * sizeof(bfloat16));
     std::memset(to + lines * deep, 0, (BOTH - lines) * deep * sizeof(bfloat16));
