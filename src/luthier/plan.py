@@ -42,7 +42,7 @@ COMPILED = 2 * 2**20
 """Bytes that a CPU keeps for every shape it compiled in bf16, measured from 4.7 M to 248 M weights."""
 FORWARD = 4
 """What answering alone compiles is this many times less: it never goes backward, and few numbers of rows come up. So
-it is where products are luthier's own, of any shape."""
+it is where products are luthier's own, of any shape: all but those of low ranks, on a matrix unit."""
 CROWDED = 1.5
 """Processes a core from which a forecast says so."""
 SCORING = 0.001
@@ -101,9 +101,8 @@ class Planner:
         self.infer = Cost.of(widths, known["infer"], bool(classes))
         self.decode = Decode.of(known["decode"]) if known["decode"] else Decode(0.0, 0.0, 0.0)
         self.resident = RESIDENT["cuda" if torch.cuda.is_available() else "cpu"]
-        few = FORWARD if has_matrix_unit() else 1
         compiles = backbone.precision == "bf16" and not torch.cuda.is_available()
-        self.compiled = COMPILED * int(SHAPES_KEPT) / few if compiles else 0
+        self.compiled = COMPILED * int(SHAPES_KEPT) if compiles else 0
 
     def trial(self, word: str, work: Work, budget: Budget, extra_tokens: int = 0) -> Forecast:
         """Forecast a trial.
@@ -134,7 +133,8 @@ class Planner:
         kept = 4 * found["trained"]
         train += 4 * kept / self.disk * (train / budget.checkpoint_seconds)
         evaluate = once * evaluations(steps, epoch, budget)
-        memory = self.known["floor"] + self.compiled + STATE * found["trained"]
+        few = FORWARD if has_matrix_unit() and not hasattr(method, "rank") else 1
+        memory = self.known["floor"] + self.compiled / few + STATE * found["trained"]
         held_P = bytes_again(cost, groups, self.backbone) if budget.recompute else cost.bytes(groups)
         memory += self.resident[0] * float(held_P.max()) + self.resident[1] * max(alive, dev_alive)
         whole = search + train + evaluate + predicting + rest

@@ -295,20 +295,21 @@ def far_from(seen, wanted):
 
 @pytest.mark.parametrize(("groups", "deep"), [(4, 64), (2, 32), (4, 96), (4, 40)])
 @pytest.mark.parametrize(("queries", "keys"), [(2, 3), (33, 70), (64, 64), (5, 200)])
-@pytest.mark.parametrize("which", ["bias and mask", "mask of queries", "nothing"])
+@pytest.mark.parametrize("which", ["bias and mask", "learnt bias and mask", "mask of queries", "nothing"])
 def test_many_queries_in_bf16_see_what_is_open_and_learn_from_it(groups, deep, queries, keys, which, way):
     """Queries, keys and values as a projection leaves them: rows of all heads, one after the other."""
     torch.manual_seed(6)
     places = [(queries, 4), (keys, groups), (keys, groups)]
     given = [torch.randn(3, n, heads, deep).bfloat16().transpose(1, 2).requires_grad_() for n, heads in places]
-    bias = torch.randn(1, 4, queries, keys).bfloat16() if "bias" in which else None
+    bias = torch.randn(1, 4, queries, keys).bfloat16().requires_grad_("learnt" in which) if "bias" in which else None
     mask = None
     if "mask" in which:
         mask = torch.zeros(3, 1, queries if "queries" in which else 1, keys, dtype=torch.bfloat16)
         mask[1, ..., -(keys // 2) :] = mask[2, ..., : keys // 3] = torch.finfo(torch.bfloat16).min
     exact = [t.detach().double().requires_grad_() for t in given]
+    exact_bias = None if bias is None else bias.detach().double().requires_grad_()
     upstream = torch.randn(3, queries, 4, deep).bfloat16()
-    wanted = by_hand(*exact, *(None if t is None else t.double() for t in (bias, mask)), 0.2)
+    wanted = by_hand(*exact, exact_bias, None if mask is None else mask.double(), 0.2)
     wanted.backward(upstream.double())
     seen = attention(Module(), *given, mask, position_bias=bias, scaling=0.2)[0]
     seen.backward(upstream)
@@ -318,6 +319,7 @@ def test_many_queries_in_bf16_see_what_is_open_and_learn_from_it(groups, deep, q
     assert seen.shape == wanted.shape and far_from(seen, wanted) < close
     for one, two in zip(given, exact):
         assert far_from(one.grad, two.grad) < close
+    assert "learnt" not in which or far_from(bias.grad, exact_bias.grad) < close
     with torch.no_grad():
         assert far_from(attention(Module(), *given, mask, position_bias=bias, scaling=0.2)[0], wanted) < close
 
@@ -329,9 +331,9 @@ def test_a_mask_is_drawn_again_on_the_way_back_and_is_that_of_the_other_loops():
     if not compiled.learns_to_attend(*given):
         return  # no matrix unit: there is one way only
     got = []
-    for made in (attending._AttendedInCache, attending._AttendedAtOnce):
+    for made, more in ((attending._AttendedInCache, (None,)), (attending._AttendedAtOnce, ())):
         tensors = [t.clone().requires_grad_() for t in given]
-        y = made.apply(*tensors, compiled.Scoring(0.2, None, None, coins))
+        y = made.apply(*tensors, *more, compiled.Scoring(0.2, None, None, coins))
         y.backward(upstream)
         got.append([y.detach(), *(t.grad for t in tensors)])
     assert all(far_from(one, two) < 0.012 for one, two in zip(*got))

@@ -161,10 +161,11 @@ void attended_by_many(Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v, Adde
     }
 }
 
-// Of the gradient of y: those of q, k and v, each (rows, places, heads, deep).
+// Of the gradient of y: those of q, k and v, each (rows, places, heads, deep); to d_bias (heads, queries, keys), if anybody
+// wants it, that of the bias is added, of all rows, which is why a thread then takes a head of all of them.
 void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v,
                                Added<bfloat16> bias, Added<bfloat16> mask, const float* norms, bfloat16* dq, bfloat16* dk,
-                               bfloat16* dv, float scale, Shape shape, int64_t deep, Coins coins, int threads) {
+                               bfloat16* dv, float* d_bias, float scale, Shape shape, int64_t deep, Coins coins, int threads) {
 #pragma omp parallel num_threads(threads)
     {
         static thread_local Room rooms[12];
@@ -173,11 +174,9 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
         std::vector<uint16_t> coin(padded(shape.keys));
         Tiles setting;
         alignas(64) float sums[BOTH][BOTH], turned[BOTH][BOTH];
+        Room& end = rooms[4];
         int64_t high = even(shape.queries);
-#pragma omp for schedule(dynamic) nowait
-        for (int64_t task = 0; task < shape.rows * shape.heads; task++) {
-            int64_t row = task / shape.heads, head = task % shape.heads;
-            Room& end = rooms[4];
+        auto learn = [&](int64_t row, int64_t head) {
             Places queries = places(q, row, head, shape.queries), given = places(gradient, row, head, shape.queries);
             Places keyed = places(k, row, head, shape.keys);
             Paired keys = keyed.as_columns(deep, rooms[5], end), keys_again = keyed.as_lines(deep, rooms[6], end);
@@ -194,7 +193,7 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                         std::memset(d, 0, block.width * sizeof(bfloat16)), std::memset(s, 0, block.width * sizeof(bfloat16));
                         continue;
                     }
-                    int64_t line = task * shape.queries + first + n;
+                    int64_t line = (row * shape.heads + head) * shape.queries + first + n;
                     float *e = block.line(n), *g = passed.line(n), top = norms[2 * line], share = 1.0f / norms[2 * line + 1];
                     float along = 0.0f;
                     addends.add(e, scale, row, head, first + n);
@@ -208,7 +207,12 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                         along += g[i] * likely;
                     }
 #pragma omp simd
-                    for (int64_t i = 0; i < block.width; i++) narrow((g[i] - along) * e[i] * scale, d[i]);
+                    for (int64_t i = 0; i < block.width; i++) {
+                        e[i] *= g[i] - along;
+                        narrow(e[i] * scale, d[i]);
+                    }
+                    float* learnt = d_bias ? d_bias + (head * shape.queries + first + n) * shape.keys : nullptr;
+                    for (int64_t i = 0; d_bias && i < shape.keys; i++) learnt[i] += e[i];
                 }
                 for (int64_t n = 0; n < block.width; n += TILE) {
                     pair_columns(block.numbers + n, block.width, d_scores.at(n / TILE, first));
@@ -242,7 +246,12 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                             for (int64_t i = 0; i < BOTH; i++) narrow(turned[n][i], to[i]);
                         }
                     }
-        }
+        };
+        int64_t together = d_bias ? shape.rows : 1;
+#pragma omp for schedule(dynamic) nowait
+        for (int64_t task = 0; task < shape.rows * shape.heads / together; task++)
+            for (int64_t row = 0; row < together; row++)
+                learn(task / shape.heads + row, task % shape.heads);
     }
 }
 
@@ -266,12 +275,12 @@ void attended_by_many_backward_bfloat16(const bfloat16* gradient, int64_t g_row,
                                         const bfloat16* v, int64_t v_row, int64_t v_head, int64_t v_place,
                                         const bfloat16* bias, int64_t bias_row, int64_t bias_head, int64_t bias_query,
                                         const bfloat16* mask, int64_t mask_row, int64_t mask_head, int64_t mask_query,
-                                        const float* norms, bfloat16* dq, bfloat16* dk, bfloat16* dv, float scale,
-                                        int64_t rows, int64_t heads, int64_t queries, int64_t keys, int64_t deep,
+                                        const float* norms, bfloat16* dq, bfloat16* dk, bfloat16* dv, float* d_bias,
+                                        float scale, int64_t rows, int64_t heads, int64_t queries, int64_t keys, int64_t deep,
                                         uint64_t seed, uint32_t kept, int threads) {
     attended_by_many_backward({gradient, g_row, g_head, g_place}, {q, q_row, q_head, q_place}, {k, k_row, k_head, k_place},
                               {v, v_row, v_head, v_place}, {bias, bias_row, bias_head, bias_query},
-                              {mask, mask_row, mask_head, mask_query}, norms, dq, dk, dv, scale,
+                              {mask, mask_row, mask_head, mask_query}, norms, dq, dk, dv, d_bias, scale,
                               {rows, heads, queries, keys}, deep, {seed, kept}, threads);
 }
 }

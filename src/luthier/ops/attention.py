@@ -76,12 +76,18 @@ def attention(
     tensors = [t for t in (query, key, value, attention_mask, bias) if t is not None]
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     if query.device.type == "cpu" and (learning or p):
-        still = not any(t is not None and t.requires_grad for t in (bias, attention_mask))
+        still = attention_mask is None or not attention_mask.requires_grad
         drop = compiled.coins(p) if still and compiled.ready(query) else None
-        if drop is not None:
-            in_cache = compiled.learns_to_attend(query, key, value)
-            way = _AttendedInCache if in_cache else _AttendedAtOnce
-            return way.apply(query, key, value, Scoring(scale, bias, attention_mask, drop)), None
+        learnt = bias is not None and bias.requires_grad
+        scoring = Scoring(scale, None if bias is None else bias.detach(), attention_mask, drop or compiled.EVERYTHING)
+        if (
+            drop is not None
+            and compiled.learns_to_attend(query, key, value)
+            and (not learnt or bias.shape == (1, *query.shape[1:3], key.shape[2]))
+        ):
+            return _AttendedInCache.apply(query, key, value, bias if learnt else None, scoring), None
+        if drop is not None and not learnt:
+            return _AttendedAtOnce.apply(query, key, value, scoring), None
         return _Attended.apply(query, key, value, bias, attention_mask, scale, p), None
     added = _added(attention_mask, bias, query.dtype)
     output = F.scaled_dot_product_attention(query, key, value, added, dropout_p=p, scale=scale)
@@ -211,7 +217,7 @@ class _AttendedInCache(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
-        *attended, ctx.scoring = inputs
+        *attended, _, ctx.scoring = inputs
         norms = attended[0].new_empty(*attended[0].shape[:3], 2, dtype=torch.float32)
         ctx.save_for_backward(*attended, norms)
         return compiled.attended(*attended, ctx.scoring, norms)
@@ -220,8 +226,11 @@ class _AttendedInCache(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         *attended, norms = ctx.saved_tensors
-        gradient = gradient.contiguous().transpose(1, 2)
-        return *compiled.attended_backward(gradient, *attended, ctx.scoring, norms), None
+        gradient, d_bias = gradient.contiguous().transpose(1, 2), None
+        if ctx.needs_input_grad[3]:
+            d_bias = torch.zeros_like(ctx.scoring.bias, dtype=torch.float32, memory_format=torch.contiguous_format)
+        learnt = compiled.attended_backward(gradient, attended, ctx.scoring, norms, d_bias)
+        return *learnt, None if d_bias is None else d_bias.to(ctx.scoring.bias.dtype), None
 
 
 def with_prefix(

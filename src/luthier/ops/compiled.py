@@ -159,16 +159,20 @@ def attended(query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, norms:
 
 
 def attended_backward(
-    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, norms: Tensor
+    gradient: Tensor, attended: Sequence[Tensor], scoring: Scoring, norms: Tensor, d_bias: Tensor | None = None
 ) -> list[Tensor]:
-    """Gradients of query, key and value, heads of their own, from that (B, H, Q, D) of what was attended."""
+    """Gradients of query, key and value, heads of their own, from that (B, H, Q, D) of what was attended.
+
+    That of a bias (1, H, Q, K) is added to `d_bias`, in fp32.
+    """
+    query, key, value = attended
     (rows, heads, queries, deep), keys = query.shape, key.shape[2]
     learnt = [query.new_empty(rows, count, heads, deep) for count in (queries, keys, keys)]
     scores = (rows, heads, queries, keys)
     _call(
         "attended_by_many_backward", query.dtype, *_kept(gradient), *_kept(query), *_kept(key), *_kept(value),
-        *_scored(scoring, query, scores), norms, *learnt, ctypes.c_float(scoring.scale), *map(_long, (*scores, deep)),
-        *_mask(scoring.drop),
+        *_scored(scoring, query, scores), norms, *learnt, d_bias, ctypes.c_float(scoring.scale),
+        *map(_long, (*scores, deep)), *_mask(scoring.drop),
     )  # fmt: skip
     return [t.transpose(1, 2) for t in learnt]
 
