@@ -1,6 +1,6 @@
-"""The loops of `kernels.cpp` and `products.cpp`, built on this machine for its processor, where it has a C++ compiler.
+"""The loops of the C++ files beside this one, built on this machine for its processor, where it has a compiler.
 
-Built once in about two seconds, kept in the cache folder under a name that says of what, with what and for which
+Built once in about ten seconds, kept in the cache folder under a name that says of what, with what and for which
 processor. Where that fails, or `LUTHIER_KERNELS=torch` says so, every op takes its way through torch: the same
 function, in more passes. Both draw dropout from torch's generator, but not the same masks.
 """
@@ -24,9 +24,7 @@ from torch import Tensor
 
 from ..machine import cache_folder, processor
 
-SOURCES = tuple(
-    Path(__file__).with_name(name) for name in ("kernels.cpp", "products.cpp", "attended.cpp", "common.h", "tiles.h")
-)
+SOURCES = sorted(file for file in Path(__file__).parent.iterdir() if file.suffix in (".cpp", ".h"))
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-fPIC", "-shared")
 WIDE = ("-mprefer-vector-width=512",)

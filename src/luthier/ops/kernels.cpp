@@ -267,7 +267,7 @@ inline void ask(const T* first, int64_t count) {
     for (int64_t i = 0; i < count * int64_t(sizeof(T)); i += 64) __builtin_prefetch(at + i);
 }
 
-// scores[n] = query . k[n] of `SOME` places.
+// scores[n] = query . k[n] of `SOME` places, or `SOME` times of the same one where `by_place` is 0.
 template <class T>
 inline void look(const float* query, const T* k, int64_t by_place, int64_t deep, float* scores) {
     const T *a = k, *b = a + by_place, *c = b + by_place, *d = c + by_place;
