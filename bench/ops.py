@@ -113,10 +113,11 @@ def attention_rows() -> Iterator[Row]:
             return attention(module, a, b, c, mask, position_bias=once, scaling=1.0, dropout=p)[0]
 
         still = [t.detach() for t in (q, k, v)]
+        answering = torch.inference_mode()
         yield (
             f"attention, {queries} queries, answering",
-            lambda plain=plain, still=still: plain(*still),
-            lambda fast=fast, still=still: fast(*still),
+            answering(partial(plain, *still)),
+            answering(partial(fast, *still)),
         )
         if queries > 1:
             yield "attention, training", learnt(plain, q, k, v), learnt(fast, q, k, v)
