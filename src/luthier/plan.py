@@ -140,7 +140,7 @@ class Planner:
 
     def _compiled(self, method: Method) -> float:
         """Bytes of products that torch compiles in training."""
-        own = has_matrix_unit() and not hasattr(method, "rank")
+        own = has_matrix_unit() and not method.low_rank
         return COMPILED * int(SHAPES_KEPT) * self.compiles / (FORWARD if own else 1)
 
     def fitted(self, word: str, work: Work, budget: Budget) -> Forecast:

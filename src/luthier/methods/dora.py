@@ -76,6 +76,7 @@ class DoRA(Method):
     """
 
     word: ClassVar[str] = "dora"
+    low_rank: ClassVar[bool] = True
     aliases = LoRA.aliases
     rates: ClassVar[tuple[float, float]] = LoRA.rates
     structures: ClassVar[Mapping[str, tuple[Any, ...]]] = LoRA.structures

@@ -29,6 +29,7 @@ class LoRA(Method):
     """
 
     word: ClassVar[str] = "lora"
+    low_rank: ClassVar[bool] = True
     aliases = {
         "r": "rank",
         "lora_r": "rank",

@@ -88,6 +88,20 @@ class Addends {
     }
 };
 
+// What is made of 32 places at a time: (rows, count, heads, deep).
+struct Made {
+    bfloat16* data;
+    int64_t count, heads, deep;
+
+    void write(const float (*from)[BOTH], int64_t row, int64_t head, int64_t first, int64_t at) const {
+        for (int64_t n = 0; n < std::min(BOTH, count - first); n++) {
+            bfloat16* to = data + ((row * count + first + n) * heads + head) * deep + at;
+#pragma omp simd
+            for (int64_t i = 0; i < BOTH; i++) narrow(from[n][i], to[i]);
+        }
+    }
+};
+
 // Blocks of 32 queries by all keys: scores in float, and what becomes of them.
 struct Block {
     int64_t width;
@@ -112,6 +126,7 @@ struct Block {
 void attended_by_many(Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v, Added<bfloat16> bias, Added<bfloat16> mask,
                       bfloat16* y, float* norms, float scale, Shape shape, int64_t groups, int64_t deep, Coins coins,
                       int threads) {
+    Made made{y, shape.queries, shape.heads, deep};
 #pragma omp parallel num_threads(threads)
     {
         static thread_local Room rooms[5];
@@ -150,11 +165,7 @@ void attended_by_many(Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v, Adde
                 }
                 for (int64_t at = 0; at < deep; at += BOTH) {
                     multiply(true, true, block.numbers, block.width, values, at / TILE, {}, sums[0]);
-                    for (int64_t n = 0; n < count; n++) {
-                        bfloat16* to = y + ((row * shape.queries + first + n) * shape.heads + head) * deep + at;
-#pragma omp simd
-                        for (int64_t i = 0; i < BOTH; i++) narrow(sums[n][i], to[i]);
-                    }
+                    made.write(sums, row, head, first, at);
                 }
             }
         }
@@ -166,6 +177,7 @@ void attended_by_many(Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v, Adde
 void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v,
                                Added<bfloat16> bias, Added<bfloat16> mask, const float* norms, bfloat16* dq, bfloat16* dk,
                                bfloat16* dv, float* d_bias, float scale, Shape shape, int64_t deep, Coins coins, int threads) {
+    Made d_queries{dq, shape.queries, shape.heads, deep};
 #pragma omp parallel num_threads(threads)
     {
         static thread_local Room rooms[12];
@@ -220,19 +232,16 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                 }
                 for (int64_t at = 0; at < deep; at += BOTH) {
                     multiply(true, true, block.numbers, block.width, keys_again, at / TILE, {}, sums[0]);
-                    for (int64_t n = 0; n < count; n++) {
-                        bfloat16* to = dq + ((row * shape.queries + first + n) * shape.heads + head) * deep + at;
-#pragma omp simd
-                        for (int64_t i = 0; i < BOTH; i++) narrow(sums[n][i], to[i]);
-                    }
+                    d_queries.write(sums, row, head, first, at);
                 }
             }
             // (deep, keys), because one factor has to lie along the queries, and of these two the small one is turned.
             struct {
                 const bfloat16* a;
                 Paired b;
-                bfloat16* to;
-            } sides[] = {{queries.turned(deep, rooms[10], end), d_scores, dk}, {given.turned(deep, rooms[11], end), seen, dv}};
+                Made made;
+            } sides[] = {{queries.turned(deep, rooms[10], end), d_scores, {dk, shape.keys, shape.heads, deep}},
+                         {given.turned(deep, rooms[11], end), seen, {dv, shape.keys, shape.heads, deep}}};
             for (auto& side : sides)
                 for (int64_t first = 0; first < shape.keys; first += BOTH)
                     for (int64_t at = 0; at < deep; at += BOTH) {
@@ -240,11 +249,7 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                         for (int64_t one = 0; one < BOTH; one += TILE)
                             for (int64_t other = 0; other < BOTH; other += TILE)
                                 turn(&sums[one][other], sizeof sums[0], reinterpret_cast<uint32_t*>(&turned[other][one]), BOTH);
-                        for (int64_t n = 0; n < std::min(BOTH, shape.keys - first); n++) {
-                            bfloat16* to = side.to + ((row * shape.keys + first + n) * shape.heads + head) * deep + at;
-#pragma omp simd
-                            for (int64_t i = 0; i < BOTH; i++) narrow(turned[n][i], to[i]);
-                        }
+                        side.made.write(turned, row, head, first, at);
                     }
         };
         int64_t together = d_bias ? shape.rows : 1;

@@ -41,7 +41,7 @@ FEW = 64
 DEEPEST = 12288
 """Numbers that are added up for one of a product of many rows: more, and a block of weights leaves the cache."""
 SCORES = 1 << 22
-"""Scores of a head up to which they are made again on the way back, in 16 bytes of a thread's memory each."""
+"""Scores of a head up to which they are made again on the way back, in 4 bytes of a thread's memory each."""
 CROWD = 8
 """Threads above which a product of many rows is torch's: it was measured with one and with two."""
 ALONE = 32768
