@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from .backbone import Backbone
 from .batches import Layouts, each_row, layout_positions, pad
-from .pretrained import whole_cache
+from .pretrained import paired_cache, whole_cache
 
 
 class Seq2seq:
@@ -38,7 +38,7 @@ class Seq2seq:
         self.model, self.mask = backbone.model, mask.to(backbone.device)
         self.hidden = self.model.get_encoder()(input_ids=ids.to(backbone.device), attention_mask=self.mask)[0]
         self.last = torch.full((len(inputs), 1), first.start, device=backbone.device)
-        self.past: Any = None
+        self.past = paired_cache()
         self.said: Tensor | None = None
         """Real decoder positions, (B, T); None while all rows have said equally many tokens."""
 

@@ -23,7 +23,7 @@ from .batches import Queue, micro_batches, steps_per_epoch, total_steps
 from .costs import Cost, Decode, Passes, Widths
 from .machine import SHAPES_KEPT
 from .memory import AGAIN, OPEN, ROOM, bytes_again, fitting, said, would_fit
-from .methods import METHODS, Method
+from .methods import METHODS
 from .ops.compiled import has_matrix_unit
 from .records import Budget
 from .search import DEV_ROWS, schedule
@@ -42,7 +42,7 @@ COMPILED = 2 * 2**20
 """Bytes that a CPU keeps for every shape it compiled in bf16, measured from 4.7 M to 248 M weights."""
 FORWARD = 4
 """What answering alone compiles is this many times less: it never goes backward, and few numbers of rows come up. So
-it is where products are luthier's own, of any shape: all but those of low ranks, on a matrix unit."""
+it is where products are luthier's own, of any shape: on a matrix unit."""
 CROWDED = 1.5
 """Processes a core from which a forecast says so."""
 SCORING = 0.001
@@ -116,7 +116,7 @@ class Planner:
         predicting, alive = answering.whole(work.shots.get(word, work.test), method.trains)
         rest, passes = 1.5 * self.known["load"] + SCORING * len(work.test), [getattr(budget, name) for name in OPEN]
         if not method.trains:
-            memory = self.known["floor"] + self._compiled(method) / FORWARD + (1.0 + self.resident[1]) * alive
+            memory = self.known["floor"] + self._compiled() / FORWARD + (1.0 + self.resident[1]) * alive
             return Forecast(0.0, 0.0, 0.0, predicting, predicting + rest, int(memory), 0, 0, *passes)
         cost = self.train.with_method(found, "train", "bytes")
         groups, epoch = work.train.epoch(budget), steps_per_epoch(len(work.train), budget)
@@ -132,16 +132,15 @@ class Planner:
         kept = 4 * found["trained"]
         train += 4 * kept / self.disk * (train / budget.checkpoint_seconds)
         evaluate = once * evaluations(steps, epoch, budget)
-        memory = self.known["floor"] + self._compiled(method) + STATE * found["trained"]
+        memory = self.known["floor"] + self._compiled() + STATE * found["trained"]
         held_P = bytes_again(cost, groups, self.backbone) if budget.recompute else cost.bytes(groups)
         memory += self.resident[0] * float(held_P.max()) + self.resident[1] * max(alive, dev_alive)
         whole = search + train + evaluate + predicting + rest
         return Forecast(search, train, evaluate, predicting, whole, int(memory), 9 * kept, kept, *passes)
 
-    def _compiled(self, method: Method) -> float:
+    def _compiled(self) -> float:
         """Bytes of products that torch compiles in training."""
-        own = has_matrix_unit() and not method.low_rank
-        return COMPILED * int(SHAPES_KEPT) * self.compiles / (FORWARD if own else 1)
+        return COMPILED * int(SHAPES_KEPT) * self.compiles / (FORWARD if has_matrix_unit() else 1)
 
     def fitted(self, word: str, work: Work, budget: Budget) -> Forecast:
         """Forecast a trial with the passes that fit into the free memory; as asked where these do, or none would."""

@@ -20,6 +20,7 @@ import transformers
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.cache_utils import DynamicLayer
 from transformers.masking_utils import eager_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.models.auto.modeling_auto import MODEL_FOR_PRETRAINING_MAPPING_NAMES
@@ -34,6 +35,8 @@ from .spell import closest
 INTERFACE = "luthier"
 QUANTISED = ("int8", "nf4")
 """Precisions in which linear weights are kept in fewer bits than they are computed with."""
+ROOM = 32
+"""Places of a cache behind those that are taken."""
 RUNS_CODE = ("auto_map", "_attn_implementation_internal", "custom_pipelines")
 """Keys of a config that can make a loader import code that lies beside the weights."""
 
@@ -285,10 +288,46 @@ def generation_config(**settings: Any) -> Any:
     return transformers.GenerationConfig(**settings)
 
 
+class RoomyLayer(DynamicLayer):
+    """Keys and values of one layer, (B, H, K, D), with room behind them: a token is written there, and what is kept is
+    copied only when the room is spent, or rows or positions were left out."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._rooms: dict[str, tuple[Tensor, Tensor]] = {}
+        """Of keys and values: what was handed out last, and what that is the start of."""
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        self.keys, self.values = self._behind("keys", key_states), self._behind("values", value_states)
+        return self.keys, self.values
+
+    def _behind(self, name: str, new: Tensor) -> Tensor:
+        kept = getattr(self, name)
+        before = kept.shape[2] if kept.numel() else 0
+        end = before + new.shape[2]
+        handed, room = self._rooms.get(name, (None, new))
+        if handed is not kept or end > room.shape[2]:
+            room = new.new_empty(*new.shape[:2], end + ROOM, new.shape[3])
+            if before:
+                room[:, :, :before] = kept
+        room[:, :, before:end] = new
+        self._rooms[name] = room[:, :, :end], room
+        return self._rooms[name][0]
+
+
 def whole_cache() -> Any:
     """A decoder's cache that keeps every position: sliding windows are left to the mask, so that rows may be dropped,
     joined and shifted without a layer losing count of what it threw away."""
-    return transformers.DynamicCache()
+    cache = transformers.DynamicCache()
+    cache.layer_class_to_replicate = RoomyLayer
+    return cache
+
+
+def paired_cache() -> Any:
+    """The same for a decoder that also looks at what an encoder read, which gets no longer."""
+    return transformers.EncoderDecoderCache(whole_cache(), transformers.DynamicCache())
 
 
 def use_interface(model: nn.Module) -> None:

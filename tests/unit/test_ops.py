@@ -25,7 +25,8 @@ from luthier.ops.attention import attention
 from luthier.ops.dropout import MANY, Dropout, drawn, dropout, scale_of
 from luthier.ops.gates import TANH_GELU, gated
 from luthier.ops.label_loss import label_loss
-from luthier.ops.linear import Linear
+from luthier.ops.linear import Linear, linear
+from luthier.ops.low_rank import low_rank
 
 NO_COMPILER = "no C++ compiler with OpenMP"
 
@@ -520,6 +521,52 @@ def test_gradients_of_a_product_are_torchs(inner, out, rows, learns):
         assert (ours is None) == (wanted is None)
         if ours is not None:
             torch.testing.assert_close(ours.double(), wanted, rtol=2**-7, atol=2**-6 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("rows", [(3,), (2, 40)])
+@pytest.mark.parametrize(("inner", "out"), [(96, 64), (64, 33)])
+def test_a_product_may_be_added_to_something_of_its_size(rows, inner, out):
+    x, weight, added = (torch.randn(*shape).bfloat16() for shape in ((*rows, inner), (out, inner), (*rows, out)))
+    wanted = added.double() + x.double() @ weight.double().t()
+    torch.testing.assert_close(linear(x, weight, added).double(), wanted, rtol=2**-8, atol=1e-5)
+    upstream = torch.randn(*rows, out).bfloat16()
+    linear(x, weight, added.requires_grad_()).backward(upstream)
+    assert torch.equal(added.grad, upstream)
+
+
+@pytest.mark.parametrize("dtype", list(compiled.KINDS))
+@pytest.mark.parametrize("rows", [(1,), (8,), (3, 7), (2, 150)])
+@pytest.mark.parametrize(("inner", "out", "rank"), [(64, 96, 8), (96, 64, 32), (768, 160, 33), (50, 30, 3)])
+def test_a_low_rank_is_added_with_its_gradients(dtype, rows, inner, out, rank):
+    given = [torch.randn(*rows, width).to(dtype).requires_grad_() for width in (inner, out)]
+    given += [(torch.randn(*shape) / shape[1] ** 0.5).requires_grad_() for shape in ((rank, inner), (out, rank))]
+    x, y, a, b = exact = [t.detach().double().requires_grad_() for t in given]
+    wanted = y + 0.5 * (x @ a.t()) @ b.t()
+    with torch.no_grad():
+        answering = low_rank(*given, 0.5)
+    learning, upstream = low_rank(*given, 0.5), torch.randn(*rows, out).to(dtype)
+    far = 1e-5 if dtype == torch.float32 else 2**-7
+    once = 1e-5 if dtype == torch.float32 else 2**-8
+    torch.testing.assert_close(answering.double(), wanted, rtol=once, atol=1e-4)
+    pairs = [(learning, wanted)]
+    pairs += zip(torch.autograd.grad(learning, given, upstream), torch.autograd.grad(wanted, exact, upstream.double()))
+    for ours, right in pairs:
+        assert ours.shape == right.shape
+        torch.testing.assert_close(ours.double(), right, rtol=far, atol=far * float(right.detach().abs().max()))
+
+
+@pytest.mark.parametrize("dtype", list(compiled.KINDS))
+def test_a_row_of_a_low_rank_does_not_know_its_neighbours(dtype, way, threads):
+    x, y = torch.randn(300, 256).to(dtype), torch.randn(300, 128).to(dtype)
+    a, b = torch.randn(32, 256) / 16, torch.randn(128, 32) / 6
+    with torch.no_grad():
+        alone = torch.cat([low_rank(u[None], v[None], a, b, 0.5) for u, v in zip(x, y)])
+        together, some = low_rank(x, y, a, b, 0.5), low_rank(x[5:22], y[5:22], a, b, 0.5)
+    far = (
+        {"rtol": 0, "atol": 0} if way == "compiled" else {"rtol": 2**-7 if dtype.itemsize == 2 else 1e-5, "atol": 1e-4}
+    )
+    torch.testing.assert_close(together, alone, **far)
+    torch.testing.assert_close(some, alone[5:22], **far)
 
 
 def test_what_a_product_keeps():

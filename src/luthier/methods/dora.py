@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from ..affine import Affine
 from ..backbone import Backbone
 from ..delta import Actor, Delta, Site
+from ..ops.low_rank import learns_in_16_bits
 from ..spell import spelled
 from .lora import LoRA
-from .low_rank import LowRank, quick
+from .low_rank import LowRank
 from .method import Method, at_least, dropout_in_range, rate_in_range
 
 
@@ -44,8 +45,8 @@ class Decomposed(Actor):
 
     def after(self, x: Tensor, y: Tensor) -> Tensor:
         share_o, bias_o = self.share_o(), self._frozen[1]
-        if quick(x, y):  # the gain apart from 1, since 16 bits cannot tell small gains from none
-            moved = self.low.added(x, y)
+        if learns_in_16_bits(x, y):  # the gain apart from 1, since 16 bits cannot tell small gains from none
+            moved = self.low.after(x, y)
             free = moved if bias_o is None else moved - bias_o.to(y.dtype)
             return torch.addcmul(moved, free, (share_o - 1).to(y.dtype))
         plain = y.float() if bias_o is None else y.float() - bias_o
@@ -76,7 +77,6 @@ class DoRA(Method):
     """
 
     word: ClassVar[str] = "dora"
-    low_rank: ClassVar[bool] = True
     aliases = LoRA.aliases
     rates: ClassVar[tuple[float, float]] = LoRA.rates
     structures: ClassVar[Mapping[str, tuple[Any, ...]]] = LoRA.structures

@@ -29,7 +29,6 @@ class LoRA(Method):
     """
 
     word: ClassVar[str] = "lora"
-    low_rank: ClassVar[bool] = True
     aliases = {
         "r": "rank",
         "lora_r": "rank",

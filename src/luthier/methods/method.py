@@ -26,8 +26,6 @@ class Method:
     """Other people's names for our settings."""
     replaces_backbone: ClassVar[bool] = False
     """The delta holds the backbone's weights anew instead of adding to them."""
-    low_rank: ClassVar[bool] = False
-    """Its small products in bf16 are torch's, which a CPU compiles for every shape."""
     shots: ClassVar[int] = 0
     """Training examples that stand before every question."""
     lead: ClassVar[str] = ""

@@ -96,8 +96,7 @@ struct Made {
     void write(const float (*from)[BOTH], int64_t row, int64_t head, int64_t first, int64_t at) const {
         for (int64_t n = 0; n < std::min(BOTH, count - first); n++) {
             bfloat16* to = data + ((row * count + first + n) * heads + head) * deep + at;
-#pragma omp simd
-            for (int64_t i = 0; i < BOTH; i++) narrow(from[n][i], to[i]);
+            for (int64_t i = 0; i < BOTH; i += TILE) put(from[n] + i, nullptr, to + i);
         }
     }
 };

@@ -36,6 +36,30 @@ inline void narrow(float x, bfloat16& y) {
     y.bits = uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+// Floats at a time, in the vectors of the compiler.
+constexpr int64_t LANES = 16;
+typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
+
+inline Lanes lanes_of(const float* x) {
+    Lanes found;
+    std::memcpy(&found, x, sizeof(found));
+    return found;
+}
+inline Lanes lanes_of(const bfloat16* x) {
+    typedef uint16_t Halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
+    typedef uint32_t Words __attribute__((vector_size(LANES * sizeof(uint32_t))));
+    Halves found;
+    std::memcpy(&found, x, sizeof(found));
+    return reinterpret_cast<Lanes>(__builtin_convertvector(found, Words) << 16);
+}
+
+// Numbers of two vectors, by their places in both.
+#ifdef __clang__
+#define MIXED(A, B, ...) __builtin_shufflevector(A, B, __VA_ARGS__)
+#else
+#define MIXED(A, B, ...) __builtin_shuffle(A, B, decltype(A < B){__VA_ARGS__})
+#endif
+
 template <class T>
 inline float rounded(float x) {
     T y;

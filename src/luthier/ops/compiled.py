@@ -237,15 +237,16 @@ def multiplies(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x (…, i) · weight (o, i) + bias (o) in bf16, rounded once; the weight or its transpose is contiguous."""
+    """x (…, i) · weight (o, i) + bias (o) or (…, o) in bf16, rounded once; weight or its transpose is contiguous."""
     x = x.contiguous()
     columns, deep = weight.shape
     y = x.new_empty(*x.shape[:-1], columns)
     lines, shape = weight.is_contiguous(), map(_long, (x.numel() // deep, columns, deep))
+    added = bias, _long(columns if bias is not None and bias.ndim > 1 else 0)
     if lines and x.numel() <= FEW * deep:
-        _call("product_of_few", x.dtype, x, weight, bias, y, *shape)
+        _call("product_of_few", x.dtype, x, weight, *added, y, *shape)
     else:
-        _call("product_of_many", x.dtype, x, weight, bias, y, ctypes.c_int(lines), *shape)
+        _call("product_of_many", x.dtype, x, weight, *added, y, ctypes.c_int(lines), *shape)
     return y
 
 
@@ -268,6 +269,15 @@ def product_of_turned(x: Tensor, y: Tensor) -> Tensor:
     z = x.new_empty(lines, columns)
     _call("product_of_turned", x.dtype, x, y, z, _long(rows), _long(lines), _long(columns))
     return z
+
+
+def changed(x: Tensor, y: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
+    """y + scale·b(a·x) in fp32, rounded once: x (…, i), y (…, o); a (r, i) and b (o, r) in fp32."""
+    made = torch.empty_like(y)
+    (rank, deep), width = a.shape, y.shape[-1]
+    shape = map(_long, (x.numel() // deep, deep, width, rank))
+    _call("low_rank", x.dtype, x, y, a, b, made, ctypes.c_float(scale), *shape)
+    return made
 
 
 # -- calls ----------------------------------------------------------------------------------------------------------

@@ -74,8 +74,10 @@ def _words(count: int) -> Tensor:
 
 def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
     """`F.dropout`, equal in distribution."""
-    if not (training and 0 < p < 1):
-        return F.dropout(x, p, training)
+    if not training or p == 0:
+        return x
+    if not 0 < p < 1:
+        return F.dropout(x, p)
     if compiled.takes(x) and (mask := compiled.coins(p)) is not None:
         return _Tossed.apply(x, mask)
     if x.device.type == "cpu" and scale_of(p, x.dtype) is not None:

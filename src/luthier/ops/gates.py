@@ -31,7 +31,7 @@ def gated(a: Tensor, b: Tensor | None, kind: int, p: float = 0.0) -> Tensor:
     """dropout(activation(a) · b), with drop probability `p`; no b is a b of ones."""
     mask = compiled.coins(p) if compiled.takes(a, *([] if b is None else [b])) else None
     if mask is not None:
-        return _Gated.apply(a, b, kind, mask)
+        return (_Gated.apply if torch.is_grad_enabled() else compiled.gated)(a, b, kind, mask)
     y = F.silu(a) if kind == SILU else F.gelu(a, approximate="tanh")
     return dropout(y if b is None else y * b, p)
 

@@ -257,38 +257,50 @@ void cross_entropy(T* logits, const int64_t* labels, float* losses, int64_t line
 
 // -- attention of one query -------------------------------------------------------------------------------------------
 
-constexpr int64_t SOME = 4;       // places at a time
 constexpr int64_t AHEAD = 32;     // places between what is asked for and what is read
 constexpr float CLOSED = -1e30f;  // less is added to a place that nobody sees
 
 template <class T>
-inline void ask(const T* first, int64_t count) {
-    const char* at = reinterpret_cast<const char*>(first);
-    for (int64_t i = 0; i < count * int64_t(sizeof(T)); i += 64) __builtin_prefetch(at + i);
+inline void ask(const T* place, int64_t deep) {
+    for (int64_t i = 0; i < deep; i += 64 / int64_t(sizeof(T))) __builtin_prefetch(place + i);
 }
 
-// scores[n] = query . k[n] of `SOME` places, or `SOME` times of the same one where `by_place` is 0.
+// Every second sum of two neighbours: of 2 * LANES numbers, LANES.
+inline Lanes folded(Lanes a, Lanes b) {
+    return MIXED(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+           MIXED(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+
+// scores[n] = query . k[n] of LANES places, of which `there` are there: the last one stands for those that are not.
 template <class T>
-inline void look(const float* query, const T* k, int64_t by_place, int64_t deep, float* scores) {
-    const T *a = k, *b = a + by_place, *c = b + by_place, *d = c + by_place;
-    float first = 0.0f, second = 0.0f, third = 0.0f, fourth = 0.0f;
-#pragma omp simd reduction(+ : first, second, third, fourth)
-    for (int64_t i = 0; i < deep; i++) {
-        first += query[i] * wide(a[i]);
-        second += query[i] * wide(b[i]);
-        third += query[i] * wide(c[i]);
-        fourth += query[i] * wide(d[i]);
+inline void look(const float* query, const T* k, int64_t by_place, int64_t deep, int64_t there, float* scores) {
+    Lanes sum[LANES] = {};
+    const T* at[LANES];
+    for (int64_t n = 0; n < LANES; n++) at[n] = k + std::min(n, there - 1) * by_place;
+    for (int64_t i = 0; i + LANES <= deep; i += LANES) {
+        Lanes q = lanes_of(query + i);
+#pragma GCC unroll 16
+        for (int64_t n = 0; n < LANES; n++) sum[n] += q * lanes_of(at[n] + i);
     }
-    scores[0] = first, scores[1] = second, scores[2] = third, scores[3] = fourth;
+#pragma GCC unroll 4
+    for (int64_t width = LANES / 2; width; width /= 2)
+        for (int64_t n = 0; n < width; n++) sum[n] = folded(sum[2 * n], sum[2 * n + 1]);
+    for (int64_t n = 0; n < there; n++) {
+        scores[n] = sum[0][n];
+        for (int64_t i = deep / LANES * LANES; i < deep; i++) scores[n] += query[i] * wide(at[n][i]);
+    }
 }
 
-// sum += shares[n] v[n] of `SOME` places.
-template <class T>
-inline void gather(const float* shares, const T* v, int64_t by_place, int64_t deep, float* sum) {
-    const T *a = v, *b = a + by_place, *c = b + by_place, *d = c + by_place;
-#pragma omp simd
-    for (int64_t i = 0; i < deep; i++)
-        sum[i] += shares[0] * wide(a[i]) + shares[1] * wide(b[i]) + shares[2] * wide(c[i]) + shares[3] * wide(d[i]);
+// sum = shares[n] v[n] over all places, of SETS * LANES columns.
+template <int SETS, class T>
+inline void gather(const float* shares, const T* v, int64_t by_place, int64_t places, float* sum) {
+    Lanes own[SETS] = {};
+    for (int64_t n = 0; n < places; n++) {
+        ask(v + (n + AHEAD) * by_place, SETS * LANES);
+#pragma GCC unroll 4
+        for (int set = 0; set < SETS; set++) own[set] += shares[n] * lanes_of(v + n * by_place + set * LANES);
+    }
+    std::memcpy(sum, own, sizeof(own));
 }
 
 // y (rows, heads, deep) = softmax(q.k * scale + bias + mask).v for one query q (rows, heads, deep) of every row. Only what
@@ -298,7 +310,7 @@ void attended(const T* q, Kept<T> keys, Kept<T> values, Added<T> bias, Added<T> 
               int64_t groups, int64_t deep, int threads) {
 #pragma omp parallel num_threads(threads)
     {
-        std::vector<float> query(deep), scores(shape.keys + SOME), sum(deep);
+        std::vector<float> query(deep), scores(shape.keys), sum(deep);
         float* e = scores.data();
 #pragma omp for schedule(dynamic, 4)
         for (int64_t line = 0; line < shape.rows * shape.heads; line++) {
@@ -310,28 +322,29 @@ void attended(const T* q, Kept<T> keys, Kept<T> values, Added<T> bias, Added<T> 
             while (m && first < last && wide(m[first]) < CLOSED) first++;
             while (m && first < last && wide(m[last - 1]) < CLOSED) last--;
             if (first == last) first = 0, last = shape.keys;
-            int64_t whole = first + (last - first) / SOME * SOME;
             for (int64_t i = 0; i < deep; i++) query[i] = wide(q[line * deep + i]) * scale;
-            for (int64_t i = first; i < whole; i += SOME) {
-                ask(k + (i + AHEAD) * keys.by_place, SOME * deep);
-                look(query.data(), k + i * keys.by_place, keys.by_place, deep, e + i);
+            for (int64_t i = first; i < last; i += LANES) {
+                for (int64_t n = i; n < i + LANES; n++) ask(k + (n + AHEAD) * keys.by_place, deep);
+                look(query.data(), k + i * keys.by_place, keys.by_place, deep, std::min(LANES, last - i), e + i);
             }
-            for (int64_t i = whole; i < last; i++) look(query.data(), k + i * keys.by_place, 0, deep, e + i);
+            if (b)
+                for (int64_t i = first; i < last; i++) e[i] += wide(b[i]);
+            if (m)
+                for (int64_t i = first; i < last; i++) e[i] += wide(m[i]);
             float top = -INFINITY, all = 0.0f;
-            for (int64_t i = first; i < last; i++) {
-                e[i] += (b ? wide(b[i]) : 0.0f) + (m ? wide(m[i]) : 0.0f);
-                top = e[i] > top ? e[i] : top;
-            }
+#pragma omp simd reduction(max : top)
+            for (int64_t i = first; i < last; i++) top = e[i] > top ? e[i] : top;
 #pragma omp simd reduction(+ : all)
             for (int64_t i = first; i < last; i++) all += e[i] = exponential(e[i] - top);
-            std::fill(sum.begin(), sum.end(), 0.0f);
-            for (int64_t i = first; i < whole; i += SOME) {
-                ask(v + (i + AHEAD) * values.by_place, SOME * deep);
-                gather(e + i, v + i * values.by_place, values.by_place, deep, sum.data());
-            }
-            for (int64_t i = whole; i < last; i++) {
-                float one[SOME] = {e[i]};
-                gather(one, v + i * values.by_place, 0, deep, sum.data());
+            int64_t column = 0;
+            v += first * values.by_place;
+            for (; column + 4 * LANES <= deep; column += 4 * LANES)
+                gather<4>(e + first, v + column, values.by_place, last - first, sum.data() + column);
+            for (; column + LANES <= deep; column += LANES)
+                gather<1>(e + first, v + column, values.by_place, last - first, sum.data() + column);
+            for (; column < deep; column++) {
+                sum[column] = 0.0f;
+                for (int64_t i = first; i < last; i++) sum[column] += e[i] * wide(v[(i - first) * values.by_place + column]);
             }
             for (int64_t i = 0; i < deep; i++) narrow(sum[i] / all, y[line * deep + i]);
         }

@@ -26,19 +26,22 @@ class Linear(nn.Linear):
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x (…, i) · weight (o, i) + bias (o), (…, o)."""
+    """x (…, i) · weight (o, i) + bias (o) or (…, o), rounded once."""
     if not compiled.multiplies(x, weight, bias):
-        return F.linear(x, weight, bias)
+        if bias is None or bias.ndim == 1:
+            return F.linear(x, weight, bias)
+        return torch.addmm(bias.flatten(0, -2), x.flatten(0, -2), weight.t()).view(bias.shape)
     learns = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias))
     return _Product.apply(x, weight, bias) if learns else compiled.product(x, weight, bias)
 
 
 class _Product(torch.autograd.Function):
-    """x (…, i) · weight (o, i) + bias (o); x is kept only for weights that learn."""
+    """`linear`; x is kept only for weights that learn."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight)
+        ctx.added = None if bias is None else bias.shape
         return compiled.product(x, weight, bias)
 
     @staticmethod
@@ -47,11 +50,15 @@ class _Product(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         d_x = d_weight = d_bias = None
         if ctx.needs_input_grad[0]:
-            turned = weight.t()
-            d_x = compiled.product(gradient, turned) if compiled.multiplies(gradient, turned) else gradient @ weight
+            d_x = linear(gradient, weight.t())
         if ctx.needs_input_grad[1]:
-            flat, x = gradient.flatten(0, -2), x.flatten(0, -2)
-            d_weight = compiled.product_of_turned(flat, x) if compiled.turns(flat, x) else flat.t() @ x
+            d_weight = product_of_turned(gradient, x)
         if ctx.needs_input_grad[2]:
-            d_bias = gradient.flatten(0, -2).sum(0)
+            d_bias = gradient.sum_to_size(ctx.added)
         return d_x, d_weight, d_bias
+
+
+def product_of_turned(x: Tensor, y: Tensor) -> Tensor:
+    """Of x (…, o) and y (…, i), the products of a row summed over all rows, (o, i): how weights learn."""
+    x, y = x.flatten(0, -2), y.flatten(0, -2)
+    return compiled.product_of_turned(x, y) if compiled.turns(x, y) else x.t() @ y

@@ -10,10 +10,18 @@ namespace {
 
 // -- few rows ---------------------------------------------------------------------------------------------------------
 
+// What is added to a product: the same to every row, or `by_row` apart.
+struct Bias {
+    const bfloat16* data;
+    int64_t by_row;
+
+    const bfloat16* at(int64_t row, int64_t column) const { return data ? data + row * by_row + column : nullptr; }
+};
+
 // y = x (rows, deep) by w (columns, deep) transposed, and a bias: the work is to read w. The unit takes one factor as it
 // lies, and that is w; x, the small one, is laid out in pairs. `deep` is a multiple of DEEP, `columns` of TILE.
-void product_of_few(const bfloat16* x, const bfloat16* w, const bfloat16* bias, bfloat16* y, int64_t rows, int64_t columns,
-                    int64_t deep, int threads) {
+void product_of_few(const bfloat16* x, const bfloat16* w, Bias bias, bfloat16* y, int64_t rows, int64_t columns, int64_t deep,
+                    int threads) {
     static thread_local Room room, end;
     int64_t tiles = (rows + TILE - 1) / TILE;
     Paired paired{room.of(tiles * TILE * deep / 2), deep};
@@ -37,10 +45,11 @@ void product_of_few(const bfloat16* x, const bfloat16* w, const bfloat16* bias, 
                     for (int half = 0; half <= whole; half++) {
                         const float* sum = sums[half * TILE] + row - tile * TILE;
                         int64_t column = first + half * TILE;
+                        const bfloat16* added = bias.at(row, column);
                         bfloat16* to = y + row * columns + column;
 #pragma omp simd
                         for (int64_t i = 0; i < TILE; i++)
-                            narrow(bias ? sum[i * BOTH] + wide(bias[column + i]) : sum[i * BOTH], to[i]);
+                            narrow(added ? sum[i * BOTH] + wide(added[i]) : sum[i * BOTH], to[i]);
                     }
             }
         }
@@ -75,7 +84,7 @@ struct Factor {
 
 // y = x (rows, w.deep) by w, and a bias. A thread lays a block of w out in pairs and takes x through it as it lies. The deep
 // are a multiple of DEEP, the columns of TILE.
-void product_of_many(const bfloat16* x, Factor w, const bfloat16* bias, bfloat16* y, int64_t rows, int threads) {
+void product_of_many(const bfloat16* x, Factor w, Bias bias, bfloat16* y, int64_t rows, int threads) {
     int64_t columns = w.columns, deep = w.deep;
     int64_t most = std::min(WIDEST, std::max(BOTH, CACHED / 2 / deep / BOTH * BOTH)), each = parts(columns, threads);
     int64_t width = parts(parts(each, parts(each, most)), BOTH) * BOTH, blocks = parts(columns, width);
@@ -105,11 +114,8 @@ void product_of_many(const bfloat16* x, Factor w, const bfloat16* bias, bfloat16
                     multiply(count > TILE, whole, a, deep, paired, 2 * set, {next, asks ? share : 0, out, columns, count}, sums[0]);
                     for (int64_t row = 0; row < count; row++)
                         for (int half = 0; half <= whole; half++) {
-                            const float* sum = sums[row] + half * TILE;
-                            const bfloat16* added = bias ? bias + left + (2 * set + half) * TILE : nullptr;
-                            bfloat16* to = out + row * columns + half * TILE;
-#pragma omp simd
-                            for (int64_t i = 0; i < TILE; i++) narrow(added ? sum[i] + wide(added[i]) : sum[i], to[i]);
+                            int64_t column = half * TILE;
+                            put(sums[row] + column, bias.at(first + row, left + set * BOTH + column), out + row * columns + column);
                         }
                 }
             }
@@ -128,20 +134,20 @@ void product_of_turned(const bfloat16* x, const bfloat16* w, bfloat16* y, int64_
     for (int64_t i = 0; i < deep; i += DEEP)
         for (int64_t n = 0; n < lines; n += TILE)
             turn_columns((i < last ? x + i * lines : behind) + n, lines, turned + n * deep + i, deep);
-    product_of_many(turned, {w, false, columns, deep, rows}, nullptr, y, lines, threads);
+    product_of_many(turned, {w, false, columns, deep, rows}, {nullptr, 0}, y, lines, threads);
 }
 
 }  // namespace
 
 extern "C" {
 int has_matrix_unit_bfloat16() { return may(); }
-void product_of_few_bfloat16(const bfloat16* x, const bfloat16* w, const bfloat16* bias, bfloat16* y, int64_t rows,
-                             int64_t columns, int64_t deep, int threads) {
-    product_of_few(x, w, bias, y, rows, columns, deep, threads);
+void product_of_few_bfloat16(const bfloat16* x, const bfloat16* w, const bfloat16* bias, int64_t bias_row, bfloat16* y,
+                             int64_t rows, int64_t columns, int64_t deep, int threads) {
+    product_of_few(x, w, {bias, bias_row}, y, rows, columns, deep, threads);
 }
-void product_of_many_bfloat16(const bfloat16* x, const bfloat16* w, const bfloat16* bias, bfloat16* y, int lines,
-                              int64_t rows, int64_t columns, int64_t deep, int threads) {
-    product_of_many(x, {w, bool(lines), columns, deep, deep}, bias, y, rows, threads);
+void product_of_many_bfloat16(const bfloat16* x, const bfloat16* w, const bfloat16* bias, int64_t bias_row, bfloat16* y,
+                              int lines, int64_t rows, int64_t columns, int64_t deep, int threads) {
+    product_of_many(x, {w, bool(lines), columns, deep, deep}, {bias, bias_row}, y, rows, threads);
 }
 void product_of_turned_bfloat16(const bfloat16* x, const bfloat16* w, bfloat16* y, int64_t rows, int64_t lines,
                                 int64_t columns, int threads) {

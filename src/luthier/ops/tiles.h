@@ -156,6 +156,21 @@ inline void multiply(bool lines, bool columns, const bfloat16* a, int64_t step, 
     multiplied(a, step, b, strip, ahead, to, to_step);
 }
 
+// TILE sums, what is added to them, if anything is, and one rounding to nearest, ties to even.
+inline void put(const float* sum, const bfloat16* added, bfloat16* to) {
+#ifdef __AVX512BF16__
+    __m512 whole = _mm512_loadu_ps(sum);
+    if (added) {
+        __m512i bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(added)));
+        whole = _mm512_add_ps(whole, _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16)));
+    }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(whole)));
+#else
+#pragma omp simd
+    for (int64_t i = 0; i < TILE; i++) narrow(added ? sum[i] + wide(added[i]) : sum[i], to[i]);
+#endif
+}
+
 // Up to BOTH lines of x at its end, which are read `whole` at a time: with zeros behind them where they are no such number.
 inline const bfloat16* filled(const bfloat16* x, int64_t lines, int64_t whole, int64_t deep, Room& room) {
     if (lines % whole == 0) return x;
