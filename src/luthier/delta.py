@@ -2,7 +2,7 @@
 
 A `Delta` is `{site: actor}` plus, where the task has one, a head. A `Site` is a module, or a slice of a module's
 output features. An actor may change what goes in (`before`) and what comes out (`after`); it computes in fp32 and
-rounds once, but for low ranks while they train in 16 bits (`methods/low_rank.py`). `attach` registers forward hooks
+rounds once, but for low ranks while they train in 16 bits (`ops/low_rank.py`). `attach` registers forward hooks
 and removes them again: weights are never edited, modules never replaced, so detaching is bit-exact and
 `torch.compile` sees plain calls.
 

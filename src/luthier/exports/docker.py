@@ -53,7 +53,7 @@ def dockerfile(words: list[str]) -> str:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return f"""\
 FROM python:{python}-slim
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=passive
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 HF_HUB_OFFLINE=1
 WORKDIR /app
 # Index of PyTorch's builds for processors, which are several times smaller.
 ARG TORCH_INDEX=""
