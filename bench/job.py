@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from workloads import BY_NAME, LOSS_ROWS, Workload
 
 from luthier import files
@@ -24,7 +25,6 @@ from luthier.machine import most_resident_bytes, share_cores
 SIDES = ("practice", "expert", "ctranslate2", "luthier")
 PAD = 0
 """Padding token of every backbone; the mask hides it."""
-WARM_ROWS = 1
 ALONE = 8
 """The practice gives one answer in so many: how fast it gives one after the other does not depend on their number."""
 Facts = dict[str, Any]
@@ -67,12 +67,13 @@ class Job:
         return self.precision == "auto" and fast_precision() == "bf16"
 
     def plan(self, split: str) -> Any:
-        """The tokens of `train`, of `test` (to generate) or of `loss` (the first of the test file)."""
+        """Tokens of `train`, of its longest step (`start`), of `test` (to generate) or of `loss` (its first rows)."""
         from luthier.encode import kept
 
-        made = kept(Path(self.plans) / f"{'train' if split == 'train' else 'test'}.safetensors")
-        if split == "train":
-            return made
+        trained = split in ("train", "start")
+        made = kept(Path(self.plans) / f"{'train' if trained else 'test'}.safetensors")
+        if trained:
+            return made if split == "train" else longest(made, self.batch)
         made = first(made, LOSS_ROWS if split == "loss" else self.generated)
         return spread(made) if split == "test" and self.side == "practice" else made
 
@@ -80,6 +81,11 @@ class Job:
 def first(made: Any, rows: int) -> Any:
     """The first rows of a plan."""
     return chosen(made, range(rows))
+
+
+def longest(made: Any, rows: int) -> Any:
+    """The longest rows of a plan."""
+    return chosen(made, np.argsort(-made.lengths.sum(1), kind="stable")[:rows].tolist())
 
 
 def spread(made: Any) -> Any:
@@ -152,8 +158,8 @@ def training_facts(seconds: float, tokens: list[int], trained: int, precision: s
 
 
 def timed_generation(say: Callable[[int], list[int]], rows: int) -> Facts:
-    """Tokens a second of `say(rows)`, which returns the length of every answer, after a start with `WARM_ROWS`."""
-    say(min(WARM_ROWS, rows))
+    """Tokens a second of `say(rows)`, which returns the length of every answer, after a start with one row."""
+    say(1)
     started = synchronised()
     said = say(rows)
     seconds = synchronised() - started

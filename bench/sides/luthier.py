@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import torch
-from job import WARM_ROWS, Facts, Job, answer_lengths, ended, first, head_start, synchronised
+from job import Facts, Job, answer_lengths, ended, first, head_start, synchronised
 from job import timed_generation as timed
 from job import training_facts as facts_of
 
@@ -50,7 +51,7 @@ def training(job: Job, backbone: Backbone, delta: Any) -> Facts:
     """All steps, from the optimiser's creation to the last update."""
     made, loss_rows = job.plan("train"), job.plan("loss")
     budget = Budget(steps=job.steps, batch_size=job.batch, max_input_tokens=job.work.width, warmup=0.0)
-    for _ in Training(backbone, delta, first(made, WARM_ROWS), Budget(steps=1, warmup=0.0), 0.0, job.seed).steps():
+    for _ in Training(backbone, delta, job.plan("start"), replace(budget, steps=1), 0.0, job.seed).steps():
         pass
     before = mean_loss(backbone, delta, loss_rows, budget)
     started = synchronised()

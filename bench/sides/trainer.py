@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import transformers as hf
-from job import PAD, WARM_ROWS, Facts, Job, answer_lengths, ended, first, head_start, synchronised
+from job import PAD, Facts, Job, answer_lengths, ended, head_start, synchronised
 from job import timed_generation as timed
 from job import training_facts as facts_of
 from peft import LoraConfig, get_peft_model
@@ -118,7 +118,7 @@ class Collator:
 
 def training(job: Job, habits: Habits, model: Any, collator: Collator) -> Facts:
     made = job.plan("train")
-    fit(job, habits, model, collator, first(made, WARM_ROWS), rate=0.0)
+    fit(job, habits, model, collator, job.plan("start"), rate=0.0)
     before = mean_loss(model, collator, job)
     collator.counts.clear()
     seconds, steps = fit(job, habits, model, collator, made, job.work.learning_rate)

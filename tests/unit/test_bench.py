@@ -137,6 +137,7 @@ def test_who_answers_row_by_row_gives_short_and_long_answers():
     made = jobs.spread(Plan(inputs, inputs, np.full(64, -1, np.int32)))
     assert [len(row) for row in made.inputs] == list(range(4, 64, 8)) and len(made) == 64 / jobs.ALONE
     assert len(jobs.spread(jobs.first(made, 1))) == 1
+    assert [len(row) for row in jobs.longest(made, 3).inputs] == [60, 52, 44]
 
 
 @RIVALS_RUN
