@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from luthier.ops import compiled
 from luthier.ops.attention import attention
 from luthier.ops.dropout import dropout
 from luthier.ops.gates import SILU, TANH_GELU, gated
 from luthier.ops.label_loss import label_loss
+from luthier.ops.low_rank import low_rank
 from luthier.ops.norm import rms_norm
 
 WITH = pytest.mark.skipif(compiled.library() is None, reason="no C++ compiler with OpenMP")
@@ -101,6 +104,37 @@ def test_threads_change_nothing(dtype):
         near = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.02, "atol": 0.02}
         torch.testing.assert_close(shared[name][0], value, **near, msg=name)
         torch.testing.assert_close(shared[name][1], gradient, **near, msg=name)
+
+
+@WITH
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="about kinds of x86 processors")
+@pytest.mark.parametrize("march", ["x86-64", "x86-64-v3"])
+def test_narrow_vectors_make_the_same(anew, monkeypatch, march):
+    """Of 4 and of 8 floats, whatever this processor has."""
+    monkeypatch.setattr(compiled, "FLAGS", (*compiled.FLAGS, f"-march={march}"))
+    narrow = anew()
+    assert narrow is not None and not narrow.has_wide_vectors()
+    monkeypatch.setattr(compiled, "library", lambda: narrow)
+    monkeypatch.setattr(compiled, "has_matrix_unit", lambda: False)
+    monkeypatch.setattr(compiled, "has_wide_vectors", lambda: True)
+    rows, a, b = (torch.randn(*shape) for shape in ((11, 80), (5, 80), (80, 5)))
+    for dtype, far in ((torch.float32, 1e-5), (torch.bfloat16, 0.02)):
+        given = [torch.randn(2, 3, n, 48).to(dtype) for n in (37, 50, 50)]
+        x = rows.to(dtype)
+        with torch.no_grad():
+            made = [attention(torch.nn.Module(), given[0][:, :, :n], *given[1:], None)[0] for n in (1, 37)]
+            wanted = [F.scaled_dot_product_attention(given[0][:, :, :n], *given[1:]).transpose(1, 2) for n in (1, 37)]
+            made.append(low_rank(x, x, a, b, 0.5))
+            wanted.append((rows.to(dtype).float() + x.float() @ a.t() @ b.t() * 0.5).to(dtype))
+        if dtype == torch.float32:
+            tensors = [t.requires_grad_() for t in given]
+            upstream = torch.randn(2, 37, 3, 48)
+            ours, torchs = attention(torch.nn.Module(), *tensors, None)[0], F.scaled_dot_product_attention(*tensors)
+            assert type(ours.grad_fn).__name__.startswith("_AttendedInCache")
+            made += torch.autograd.grad(ours, tensors, upstream)
+            wanted += torch.autograd.grad(torchs.transpose(1, 2), tensors, upstream)
+        for one, other in zip(made, wanted):
+            torch.testing.assert_close(one, other, rtol=far, atol=far)
 
 
 @WITH

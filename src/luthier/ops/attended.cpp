@@ -1,13 +1,14 @@
 // Attention of many queries in bf16 on the matrix unit, both ways. A head's scores stay in the cache, 32 queries at a time;
 // for the way back only the largest score of every query and the sum below it are kept, and the scores are made again.
 
+#include "scores.h"
 #include "tiles.h"
 
 #if HAS_TILES
 
 namespace {
 
-inline int64_t even(int64_t count) { return (count + BOTH - 1) / BOTH * BOTH; }
+static_assert(BLOCK == BOTH, "a block of queries is two tiles high");
 
 // Places of one row and head, `step` numbers apart.
 struct Places {
@@ -60,34 +61,6 @@ inline Places places(const Kept<bfloat16>& kept, int64_t row, int64_t head, int6
     return {kept.at(row, head), kept.by_place, count};
 }
 
-// What is added to a query's scores, in the cache: where there is nothing more, so little that nobody sees it.
-class Addends {
-    const Added<bfloat16>&bias, &mask;
-    Line<bfloat16> one, other;
-    int64_t keys, row = -1, head = -1;
-
-  public:
-    Addends(const Added<bfloat16>& bias, const Added<bfloat16>& mask, int64_t keys)
-        : bias(bias), mask(mask), one(keys, -INFINITY), other(keys), keys(keys) {}
-
-    // scores (keys) = scores * scale + bias + mask of a query; returns the largest. Those of most queries are the same line.
-    float add(float* scores, float scale, int64_t at_row, int64_t at_head, int64_t query) {
-        bool again = at_row != row || at_head != head;
-        if (bias.data && (again || bias.by_query)) one.read(bias.at(at_row, at_head, query), keys);
-        if (mask.data && (again || mask.by_query)) other.read(mask.at(at_row, at_head, query), keys);
-        row = at_row, head = at_head;
-        const bfloat16 *b = one.data, *m = other.data;
-        float top = -INFINITY;
-#pragma omp simd reduction(max : top)
-        for (int64_t i = 0; i < even(keys); i++) {
-            float score = scores[i] * scale + wide(b[i]) + wide(m[i]);
-            scores[i] = score;
-            top = score > top ? score : top;
-        }
-        return top;
-    }
-};
-
 // What is made of 32 places at a time: (rows, count, heads, deep).
 struct Made {
     bfloat16* data;
@@ -123,15 +96,14 @@ struct Block {
 // y (rows, queries, heads, deep) = dropout(softmax(q.k * scale + bias + mask)).v; norms: largest score and sum of
 // every line, if anybody wants them. Heads may share keys and values.
 void attended_by_many(Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v, Added<bfloat16> bias, Added<bfloat16> mask,
-                      bfloat16* y, float* norms, float scale, Shape shape, int64_t groups, int64_t deep, Coins coins,
+                      bfloat16* y, Norm* norms, float scale, Shape shape, int64_t groups, int64_t deep, Coins coins,
                       int threads) {
     Made made{y, shape.queries, shape.heads, deep};
 #pragma omp parallel num_threads(threads)
     {
         static thread_local Room rooms[5];
         Block block(shape.keys, rooms[0], rooms[1]);
-        Addends addends(bias, mask, shape.keys);
-        std::vector<uint16_t> coin(padded(shape.keys));
+        Weights<bfloat16> weights(bias, mask, scale, shape, coins);
         Tiles setting;
         alignas(64) float sums[BOTH][BOTH];
 #pragma omp for schedule(dynamic) nowait
@@ -144,23 +116,8 @@ void attended_by_many(Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v, Adde
                 int64_t count = std::min(BOTH, shape.queries - first);
                 block.multiply_by(queries.some(first, deep, rooms[4]), keys);
                 for (int64_t n = 0; n < count; n++) {
-                    int64_t line = task * shape.queries + first + n;
-                    float *e = block.line(n), sum = 0.0f;
-                    float top = addends.add(e, scale, row, head, first + n);
-#pragma omp simd reduction(+ : sum)
-                    for (int64_t i = 0; i < block.width; i++) sum += e[i] = exponential(e[i] - top);
-                    if (norms) norms[2 * line] = top, norms[2 * line + 1] = sum;
-                    float share = 1.0f / sum;
-                    bfloat16* to = block.shares(n);
-                    if (coins.all()) {
-#pragma omp simd
-                        for (int64_t i = 0; i < block.width; i++) narrow(e[i] * share, to[i]);
-                        continue;
-                    }
-                    coins.toss(line, coin.size(), coin.data());
-                    const uint16_t* c = coin.data();
-#pragma omp simd
-                    for (int64_t i = 0; i < block.width; i++) narrow(e[i] * share * coins.of(c[i]), to[i]);
+                    Norm norm = weights.forth(block.line(n), row, head, first + n, block.shares(n));
+                    if (norms) norms[task * shape.queries + first + n] = norm;
                 }
                 for (int64_t at = 0; at < deep; at += BOTH) {
                     multiply(true, true, block.numbers, block.width, values, at / TILE, {}, sums[0]);
@@ -174,15 +131,14 @@ void attended_by_many(Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v, Adde
 // Of the gradient of y: those of q, k and v, each (rows, places, heads, deep); to d_bias (heads, queries, keys), if anybody
 // wants it, that of the bias is added, of all rows, which is why a thread then takes a head of all of them.
 void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v,
-                               Added<bfloat16> bias, Added<bfloat16> mask, const float* norms, bfloat16* dq, bfloat16* dk,
+                               Added<bfloat16> bias, Added<bfloat16> mask, const Norm* norms, bfloat16* dq, bfloat16* dk,
                                bfloat16* dv, float* d_bias, float scale, Shape shape, int64_t deep, Coins coins, int threads) {
     Made d_queries{dq, shape.queries, shape.heads, deep};
 #pragma omp parallel num_threads(threads)
     {
         static thread_local Room rooms[12];
         Block block(shape.keys, rooms[0], rooms[1]), passed(shape.keys, rooms[2], rooms[3]);
-        Addends addends(bias, mask, shape.keys);
-        std::vector<uint16_t> coin(padded(shape.keys));
+        Weights<bfloat16> weights(bias, mask, scale, shape, coins);
         Tiles setting;
         alignas(64) float sums[BOTH][BOTH], turned[BOTH][BOTH];
         Room& end = rooms[4];
@@ -205,23 +161,8 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                         continue;
                     }
                     int64_t line = (row * shape.heads + head) * shape.queries + first + n;
-                    float *e = block.line(n), *g = passed.line(n), top = norms[2 * line], share = 1.0f / norms[2 * line + 1];
-                    float along = 0.0f;
-                    addends.add(e, scale, row, head, first + n);
-                    if (!coins.all()) coins.toss(line, coin.size(), coin.data());
-                    const uint16_t* c = coin.data();
-#pragma omp simd reduction(+ : along)
-                    for (int64_t i = 0; i < block.width; i++) {
-                        float likely = exponential(e[i] - top) * share, factor = coins.of(c[i]);
-                        narrow(likely * factor, s[i]);
-                        e[i] = likely, g[i] *= factor;
-                        along += g[i] * likely;
-                    }
-#pragma omp simd
-                    for (int64_t i = 0; i < block.width; i++) {
-                        e[i] *= g[i] - along;
-                        narrow(e[i] * scale, d[i]);
-                    }
+                    float* e = block.line(n);
+                    weights.back(e, passed.line(n), norms[line], row, head, first + n, s, d);
                     float* learnt = d_bias ? d_bias + (head * shape.queries + first + n) * shape.keys : nullptr;
                     for (int64_t i = 0; d_bias && i < shape.keys; i++) learnt[i] += e[i];
                 }
@@ -261,33 +202,7 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
 
 }  // namespace
 
-extern "C" {
-void attended_by_many_bfloat16(const bfloat16* q, int64_t q_row, int64_t q_head, int64_t q_place, const bfloat16* k,
-                               int64_t k_row, int64_t k_head, int64_t k_place, const bfloat16* v, int64_t v_row,
-                               int64_t v_head, int64_t v_place, const bfloat16* bias, int64_t bias_row, int64_t bias_head,
-                               int64_t bias_query, const bfloat16* mask, int64_t mask_row, int64_t mask_head,
-                               int64_t mask_query, bfloat16* y, float* norms, float scale, int64_t rows, int64_t heads,
-                               int64_t queries, int64_t keys, int64_t groups, int64_t deep, uint64_t seed, uint32_t kept,
-                               int threads) {
-    attended_by_many({q, q_row, q_head, q_place}, {k, k_row, k_head, k_place}, {v, v_row, v_head, v_place},
-                     {bias, bias_row, bias_head, bias_query}, {mask, mask_row, mask_head, mask_query}, y, norms, scale,
-                     {rows, heads, queries, keys}, groups, deep, {seed, kept}, threads);
-}
-void attended_by_many_backward_bfloat16(const bfloat16* gradient, int64_t g_row, int64_t g_head, int64_t g_place,
-                                        const bfloat16* q, int64_t q_row, int64_t q_head, int64_t q_place,
-                                        const bfloat16* k, int64_t k_row, int64_t k_head, int64_t k_place,
-                                        const bfloat16* v, int64_t v_row, int64_t v_head, int64_t v_place,
-                                        const bfloat16* bias, int64_t bias_row, int64_t bias_head, int64_t bias_query,
-                                        const bfloat16* mask, int64_t mask_row, int64_t mask_head, int64_t mask_query,
-                                        const float* norms, bfloat16* dq, bfloat16* dk, bfloat16* dv, float* d_bias,
-                                        float scale, int64_t rows, int64_t heads, int64_t queries, int64_t keys, int64_t deep,
-                                        uint64_t seed, uint32_t kept, int threads) {
-    attended_by_many_backward({gradient, g_row, g_head, g_place}, {q, q_row, q_head, q_place}, {k, k_row, k_head, k_place},
-                              {v, v_row, v_head, v_place}, {bias, bias_row, bias_head, bias_query},
-                              {mask, mask_row, mask_head, mask_query}, norms, dq, dk, dv, d_bias, scale,
-                              {rows, heads, queries, keys}, deep, {seed, kept}, threads);
-}
-}
+ATTENDED_BY_MANY(bfloat16, bfloat16)
 
 #else
 

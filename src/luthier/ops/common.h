@@ -36,8 +36,14 @@ inline void narrow(float x, bfloat16& y) {
     y.bits = uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-// Floats at a time, in the vectors of the compiler.
-constexpr int64_t LANES = 16;
+// Floats of one of the processor's vectors; of as many lines as TALL, SETS vectors of sums stay in its registers.
+#if defined(__AVX512F__)
+constexpr int64_t LANES = 16, TALL = 8, SETS = 2;
+#elif defined(__AVX__)
+constexpr int64_t LANES = 8, TALL = 4, SETS = 2;
+#else
+constexpr int64_t LANES = 4, TALL = 4, SETS = 4;
+#endif
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
 
 inline Lanes lanes_of(const float* x) {
@@ -52,13 +58,6 @@ inline Lanes lanes_of(const bfloat16* x) {
     std::memcpy(&found, x, sizeof(found));
     return reinterpret_cast<Lanes>(__builtin_convertvector(found, Words) << 16);
 }
-
-// Numbers of two vectors, by their places in both.
-#ifdef __clang__
-#define MIXED(A, B, ...) __builtin_shufflevector(A, B, __VA_ARGS__)
-#else
-#define MIXED(A, B, ...) __builtin_shuffle(A, B, decltype(A < B){__VA_ARGS__})
-#endif
 
 template <class T>
 inline float rounded(float x) {
@@ -114,6 +113,20 @@ struct Line {
         std::fill(room.begin() + width, room.end(), end);
     }
     void write(T* to, int64_t width) const { std::memcpy(to, data, width * sizeof(T)); }
+};
+
+// Memory that is kept for the next call, on a whole line of the cache.
+class Room {
+    static constexpr int64_t CACHED = 16;  // numbers in such a line
+    std::vector<uint32_t> kept;
+
+  public:
+    uint32_t* of(int64_t count) {
+        if (int64_t(kept.size()) < count + CACHED) kept = std::vector<uint32_t>(count + CACHED);
+        return kept.data() + (-(reinterpret_cast<uintptr_t>(kept.data()) / 4) & (CACHED - 1));
+    }
+    float* floats(int64_t count) { return reinterpret_cast<float*>(of(count)); }
+    bfloat16* numbers(int64_t count) { return reinterpret_cast<bfloat16*>(of((count + 1) / 2)); }
 };
 
 // -- dropout ---------------------------------------------------------------------------------------------------------

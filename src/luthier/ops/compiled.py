@@ -120,7 +120,7 @@ def attention_weights_backward(gradient: Tensor, weights: Tensor, scale: float, 
 
 
 def attends(query: Tensor, key: Tensor, value: Tensor) -> bool:
-    """Whether `attended` takes these: one query, or many on the matrix unit."""
+    """Whether `attended` takes these: one query, or many in fp32 or on the matrix unit."""
     rows, heads, queries, deep = query.shape
     fits = key.shape == value.shape == (rows, key.shape[1], key.shape[2], deep) and heads % key.shape[1] == 0
     alike = key.dtype == value.dtype == query.dtype and query.stride(3) == key.stride(3) == value.stride(3) == 1
@@ -133,8 +133,12 @@ def learns_to_attend(query: Tensor, key: Tensor, value: Tensor) -> bool:
 
 
 def _in_cache(query: Tensor, key: Tensor) -> bool:
-    scores = query.shape[2] * key.shape[2]
-    return query.dtype == torch.bfloat16 and query.shape[3] % 32 == 0 and scores <= SCORES and has_matrix_unit()
+    (_, _, queries, deep), keys = query.shape, key.shape[2]
+    if queries * keys > SCORES:
+        return False
+    if query.dtype == torch.float32:
+        return deep % 16 == 0 and has_wide_vectors()
+    return deep % 32 == 0 and has_matrix_unit()
 
 
 def attended(query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, norms: Tensor | None = None) -> Tensor:
@@ -211,6 +215,13 @@ def cross_entropy(logits: Tensor, labels: Tensor, learn: bool) -> Tensor:
     losses = torch.empty(len(logits), dtype=torch.float32)
     _call("cross_entropy", logits.dtype, logits, labels, losses, *_lines(logits), ctypes.c_int(learn))
     return losses
+
+
+@cache
+def has_wide_vectors() -> bool:
+    """Whether the processor's vectors hold 16 floats: with 8, attention of many queries was no faster than torch's."""
+    loaded = library()
+    return loaded is not None and bool(loaded.has_wide_vectors())
 
 
 @cache

@@ -265,11 +265,23 @@ inline void ask(const T* place, int64_t deep) {
     for (int64_t i = 0; i < deep; i += 64 / int64_t(sizeof(T))) __builtin_prefetch(place + i);
 }
 
-// Every second sum of two neighbours: of 2 * LANES numbers, LANES.
-inline Lanes folded(Lanes a, Lanes b) {
-    return MIXED(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
-           MIXED(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-}
+// Of two vectors, the numbers at some places of both.
+#ifdef __clang__
+#define MIXED(A, B, ...) __builtin_shufflevector(A, B, __VA_ARGS__)
+#else
+#define MIXED(A, B, ...) __builtin_shuffle(A, B, decltype(A < B){__VA_ARGS__})
+#endif
+#if defined(__AVX512F__)
+#define EVERY_SECOND(A, B, N) \
+    MIXED(A, B, N, N + 2, N + 4, N + 6, N + 8, N + 10, N + 12, N + 14, N + 16, N + 18, N + 20, N + 22, N + 24, N + 26, N + 28, N + 30)
+#elif defined(__AVX__)
+#define EVERY_SECOND(A, B, N) MIXED(A, B, N, N + 2, N + 4, N + 6, N + 8, N + 10, N + 12, N + 14)
+#else
+#define EVERY_SECOND(A, B, N) MIXED(A, B, N, N + 2, N + 4, N + 6)
+#endif
+
+// Every sum of two neighbours: of 2 * LANES numbers, LANES.
+inline Lanes folded(Lanes a, Lanes b) { return EVERY_SECOND(a, b, 0) + EVERY_SECOND(a, b, 1); }
 
 // scores[n] = query . k[n] of LANES places, of which `there` are there: the last one stands for those that are not.
 template <class T>
@@ -291,14 +303,14 @@ inline void look(const float* query, const T* k, int64_t by_place, int64_t deep,
     }
 }
 
-// sum = shares[n] v[n] over all places, of SETS * LANES columns.
-template <int SETS, class T>
+// sum = shares[n] v[n] over all places, of WIDE * LANES columns.
+template <int WIDE, class T>
 inline void gather(const float* shares, const T* v, int64_t by_place, int64_t places, float* sum) {
-    Lanes own[SETS] = {};
+    Lanes own[WIDE] = {};
     for (int64_t n = 0; n < places; n++) {
-        ask(v + (n + AHEAD) * by_place, SETS * LANES);
+        ask(v + (n + AHEAD) * by_place, WIDE * LANES);
 #pragma GCC unroll 4
-        for (int set = 0; set < SETS; set++) own[set] += shares[n] * lanes_of(v + n * by_place + set * LANES);
+        for (int set = 0; set < WIDE; set++) own[set] += shares[n] * lanes_of(v + n * by_place + set * LANES);
     }
     std::memcpy(sum, own, sizeof(own));
 }

@@ -42,19 +42,6 @@ class Tiles {
     }
 };
 
-// Memory that is kept for the next product, on a whole line of the cache.
-class Room {
-    std::vector<uint32_t> kept;
-
-  public:
-    uint32_t* of(int64_t count) {
-        if (int64_t(kept.size()) < count + TILE) kept = std::vector<uint32_t>(count + TILE);
-        return kept.data() + (-(reinterpret_cast<uintptr_t>(kept.data()) / 4) & (TILE - 1));
-    }
-    float* floats(int64_t count) { return reinterpret_cast<float*>(of(count)); }
-    bfloat16* numbers(int64_t count) { return reinterpret_cast<bfloat16*>(of((count + 1) / 2)); }
-};
-
 // The factor whose numbers are in pairs: for every strip of 16 columns, for every pair of numbers that are added one after
 // the other, that pair of all 16 columns.
 struct Paired {
