@@ -75,7 +75,7 @@ class Backbone:
         config = pretrained.open_config(path, name)
         model = pretrained.sketch_model(config, _family(config).kind)
         self = cls.of(model, pretrained.open_tokenizer(path), name, new)
-        self.precision = precision if precision in pretrained.QUANTISED else self.precision
+        self.precision = fast_precision() if precision == "auto" else precision
         return self
 
     @classmethod

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from luthier import machine
+from luthier.backbone import Backbone
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="about processors")
@@ -29,3 +30,8 @@ def test_measuring_products_draws_no_random_numbers() -> None:
     before = torch.get_rng_state()
     assert machine._bf16_is_faster() in (True, False)
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("precision", ["auto", "fp32", "bf16"])
+def test_a_sketch_has_the_precision_of_the_backbone_that_it_stands_for(precision: str) -> None:
+    assert Backbone.sketch("seedling-t5", precision).precision == Backbone("seedling-t5", precision).precision
