@@ -25,8 +25,9 @@ class Weights {
     Line<T> one, other;  // where there is nothing more, so little is added that nobody sees it
     std::vector<uint16_t> coin;
 
-    // scores = scores * scale + bias + mask; returns the largest. Those of most queries are the same line.
-    float add(float* scores, int64_t at_row, int64_t at_head, int64_t query) {
+    // scores = scores * scale + bias + mask, whose largest it returns, and coins are tossed. What is added is the same line for
+    // most queries.
+    float prepare(float* scores, int64_t at_row, int64_t at_head, int64_t query) {
         bool again = at_row != row || at_head != head;
         if (bias.data && (again || bias.by_query)) one.read(bias.at(at_row, at_head, query), shape.keys);
         if (mask.data && (again || mask.by_query)) other.read(mask.at(at_row, at_head, query), shape.keys);
@@ -50,7 +51,7 @@ class Weights {
 
     // Scores become exp(score - top); `seen` may be the same memory.
     Norm forth(float* e, int64_t row, int64_t head, int64_t query, T* seen) {
-        float top = add(e, row, head, query), sum = 0.0f;
+        float top = prepare(e, row, head, query), sum = 0.0f;
 #pragma omp simd reduction(+ : sum)
         for (int64_t i = 0; i < width; i++) sum += e[i] = exponential(e[i] - top);
         float share = 1.0f / sum;
@@ -69,7 +70,7 @@ class Weights {
     // and d may be the same memory.
     void back(float* e, float* g, Norm norm, int64_t row, int64_t head, int64_t query, T* seen, T* d) {
         float share = 1.0f / norm.sum, along = 0.0f;
-        add(e, row, head, query);
+        prepare(e, row, head, query);
         const uint16_t* c = coin.data();
 #pragma omp simd reduction(+ : along)
         for (int64_t i = 0; i < width; i++) {
