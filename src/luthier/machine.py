@@ -114,8 +114,8 @@ def commit() -> str | None:
 def fast_precision() -> str:
     """bf16 where the hardware multiplies it faster than fp32 (a GPU that has it, AMX), else fp32.
 
-    AVX512-BF16 without AMX promises nothing: AMD's processors gain by it, on an Intel one products of bf16 took twice
-    the time of fp32. There it is measured.
+    AVX512-BF16 without AMX promises nothing: on an Intel processor products of bf16 took twice the time of fp32. There
+    it is measured.
     """
     import torch
 

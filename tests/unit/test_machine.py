@@ -28,7 +28,7 @@ def test_bf16_is_chosen_where_it_multiplies_faster(
 
 def test_measuring_products_draws_no_random_numbers() -> None:
     before = torch.get_rng_state()
-    assert machine._bf16_is_faster() in (True, False)
+    machine._bf16_is_faster()
     assert torch.equal(before, torch.get_rng_state())
 
 

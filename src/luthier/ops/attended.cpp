@@ -129,7 +129,7 @@ void attended_by_many(Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v, Adde
 }
 
 // Of the gradient of y: those of q, k and v, each (rows, places, heads, deep); to d_bias (heads, queries, keys), if anybody
-// wants it, that of the bias is added, of all rows, which is why a thread then takes a head of all of them.
+// wants it, that of the bias is added.
 void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<bfloat16> k, Kept<bfloat16> v,
                                Added<bfloat16> bias, Added<bfloat16> mask, const Norm* norms, bfloat16* dq, bfloat16* dk,
                                bfloat16* dv, float* d_bias, float scale, Shape shape, int64_t deep, Coins coins, int threads) {
@@ -138,7 +138,7 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
     {
         static thread_local Room rooms[12];
         Block block(shape.keys, rooms[0], rooms[1]), passed(shape.keys, rooms[2], rooms[3]);
-        Weights<bfloat16> weights(bias, mask, scale, shape, coins);
+        Weights<bfloat16> weights(bias, mask, scale, shape, coins, d_bias);
         Tiles setting;
         alignas(64) float sums[BOTH][BOTH], turned[BOTH][BOTH];
         Room& end = rooms[4];
@@ -161,10 +161,7 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                         continue;
                     }
                     int64_t line = (row * shape.heads + head) * shape.queries + first + n;
-                    float* e = block.line(n);
-                    weights.back(e, passed.line(n), norms[line], row, head, first + n, s, d);
-                    float* learnt = d_bias ? d_bias + (head * shape.queries + first + n) * shape.keys : nullptr;
-                    for (int64_t i = 0; d_bias && i < shape.keys; i++) learnt[i] += e[i];
+                    weights.back(block.line(n), passed.line(n), norms[line], row, head, first + n, s, d);
                 }
                 for (int64_t n = 0; n < block.width; n += TILE) {
                     pair_columns(block.numbers + n, block.width, d_scores.at(n / TILE, first));
@@ -192,23 +189,12 @@ void attended_by_many_backward(Kept<bfloat16> gradient, Kept<bfloat16> q, Kept<b
                         side.made.write(turned, row, head, first, at);
                     }
         };
-        int64_t together = d_bias ? shape.rows : 1;
-#pragma omp for schedule(dynamic) nowait
-        for (int64_t task = 0; task < shape.rows * shape.heads / together; task++)
-            for (int64_t row = 0; row < together; row++)
-                learn(task / shape.heads + row, task % shape.heads);
+        weights.every_head(learn);
     }
 }
 
 }  // namespace
 
 ATTENDED_BY_MANY(bfloat16, bfloat16)
-
-#else
-
-extern "C" {
-void attended_by_many_bfloat16() {}
-void attended_by_many_backward_bfloat16() {}
-}
 
 #endif

@@ -56,14 +56,14 @@ void attended_by_many(Kept<float> q, Kept<float> k, Kept<float> v, Added<float> 
 }
 
 // Of the gradient of y: those of q, k and v, each (rows, places, heads, deep); to d_bias (heads, queries, keys), if anybody
-// wants it, that of the bias is added, of all rows, which is why a thread then takes a head of all of them.
+// wants it, that of the bias is added.
 void attended_by_many_backward(Kept<float> gradient, Kept<float> q, Kept<float> k, Kept<float> v, Added<float> bias,
                                Added<float> mask, const Norm* norms, float* dq, float* dk, float* dv, float* d_bias,
                                float scale, Shape shape, int64_t deep, Coins coins, int threads) {
 #pragma omp parallel num_threads(threads)
     {
         static thread_local Room rooms[7];
-        Weights<float> weights(bias, mask, scale, shape, coins);
+        Weights<float> weights(bias, mask, scale, shape, coins, d_bias);
         int64_t width = even(shape.keys), by_place = shape.heads * deep;
         float *scores = rooms[0].floats(BLOCK * width), *passed = rooms[1].floats(BLOCK * width);
         float *seen = rooms[2].floats(BLOCK * width);
@@ -77,10 +77,8 @@ void attended_by_many_backward(Kept<float> gradient, Kept<float> q, Kept<float> 
                 multiply(queries.from(first), count, keys_turned, width, width, deep, false, scores, width);
                 multiply(given.from(first), count, values_turned, width, width, deep, false, passed, width);
                 for (int64_t n = 0; n < count; n++) {
-                    float *e = scores + n * width, *g = passed + n * width;
-                    weights.back(e, g, norms[line + first + n], row, head, first + n, seen + n * width, g);
-                    float* learnt = d_bias ? d_bias + (head * shape.queries + first + n) * shape.keys : nullptr;
-                    for (int64_t i = 0; d_bias && i < shape.keys; i++) learnt[i] += e[i];
+                    float* g = passed + n * width;
+                    weights.back(scores + n * width, g, norms[line + first + n], row, head, first + n, seen + n * width, g);
                 }
                 float* to = dq + (row * shape.queries + first) * by_place + head * deep;
                 multiply({passed, width, 1}, count, keys.data, keys.step, deep, shape.keys, false, to, by_place);
@@ -94,11 +92,7 @@ void attended_by_many_backward(Kept<float> gradient, Kept<float> q, Kept<float> 
                 std::memcpy(dv + at, d_values + n * deep, deep * sizeof(float));
             }
         };
-        int64_t together = d_bias ? shape.rows : 1;
-#pragma omp for schedule(dynamic) nowait
-        for (int64_t task = 0; task < shape.rows * shape.heads / together; task++)
-            for (int64_t row = 0; row < together; row++)
-                learn(task / shape.heads + row, task % shape.heads);
+        weights.every_head(learn);
     }
 }
 

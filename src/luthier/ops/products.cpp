@@ -157,11 +157,6 @@ void product_of_turned_bfloat16(const bfloat16* x, const bfloat16* w, bfloat16* 
 
 #else
 
-extern "C" {
-int has_matrix_unit_bfloat16() { return 0; }
-void product_of_few_bfloat16() {}
-void product_of_many_bfloat16() {}
-void product_of_turned_bfloat16() {}
-}
+extern "C" int has_matrix_unit_bfloat16() { return 0; }
 
 #endif

@@ -21,6 +21,7 @@ class Weights {
     float scale;
     Shape shape;
     Coins coins;
+    float* d_bias;  // (heads, queries, keys): gets the gradient of the bias, of all rows, if anybody wants it
     int64_t width, row = -1, head = -1;
     Line<T> one, other;  // where there is nothing more, so little is added that nobody sees it
     std::vector<uint16_t> coin;
@@ -45,8 +46,8 @@ class Weights {
     }
 
   public:
-    Weights(Added<T> bias, Added<T> mask, float scale, Shape shape, Coins coins)
-        : bias(bias), mask(mask), scale(scale), shape(shape), coins(coins), width(even(shape.keys)),
+    Weights(Added<T> bias, Added<T> mask, float scale, Shape shape, Coins coins, float* d_bias = nullptr)
+        : bias(bias), mask(mask), scale(scale), shape(shape), coins(coins), d_bias(d_bias), width(even(shape.keys)),
           one(shape.keys, -INFINITY), other(shape.keys), coin(padded(shape.keys)) {}
 
     // Scores become exp(score - top); `seen` may be the same memory.
@@ -84,6 +85,19 @@ class Weights {
             e[i] *= g[i] - along;
             narrow(e[i] * scale, d[i]);
         }
+        float* learnt = d_bias ? d_bias + (head * shape.queries + query) * shape.keys : nullptr;
+        for (int64_t i = 0; d_bias && i < shape.keys; i++) learnt[i] += e[i];
+    }
+
+    // learn(row, head) of all, shared out among the threads of a region: to a bias all rows add, so that a thread then takes
+    // a head of all of them.
+    template <class Learn>
+    void every_head(Learn learn) const {
+        int64_t together = d_bias ? shape.rows : 1;
+#pragma omp for schedule(dynamic) nowait
+        for (int64_t task = 0; task < shape.rows * shape.heads / together; task++)
+            for (int64_t one_row = 0; one_row < together; one_row++)
+                learn(task / shape.heads + one_row, task % shape.heads);
     }
 };
 
