@@ -62,19 +62,22 @@ class Training:
             TrialFailed: a loss or gradient is not a number; no weight was updated with it.
         """
         while self.step < self.total:
-            # Attached and in training mode only while a step runs: between two steps the caller may evaluate.
+            started = time.perf_counter()
+            # Attached and in training mode only while gradients form: between two steps the caller may evaluate, and
+            # what a delta made of its weights for a pass is gone when the optimiser needs memory.
             self.backbone.model.train()
             self.delta.train()
             try:
                 with attach(self.backbone.model, self.delta), self.backbone.recomputing(self.budget.recompute):
-                    done = self._one()
+                    loss, tokens = self._gradients()
             finally:
                 self.backbone.model.eval()
                 self.delta.eval()
-            yield done
+            norm, rate = self._update(loss)
+            yield Step(self.step, loss, rate, tokens, time.perf_counter() - started, peak_bytes(), norm)
 
-    def _one(self) -> Step:
-        started = time.perf_counter()
+    def _gradients(self) -> tuple[float, int]:
+        """Add up the gradients of a batch; returns its mean loss and its tokens."""
         rows = batch_rows(self.made, self.budget, self.seed, self.step)
         passes = micro_batches(self.made, rows, self.budget.batch_tokens)
         labels = sum(max(1, len(self.made.answers[r])) for r in rows)
@@ -86,6 +89,10 @@ class Training:
             part_loss = loss_sum(self.backbone, self.delta, batch) / labels
             part_loss.backward()
             loss, tokens = loss + part_loss.item(), tokens + batch.tokens
+        return loss, tokens
+
+    def _update(self, loss: float) -> tuple[float, float]:
+        """Take a step by the gradients there are; returns their norm and the rate."""
         norm = nn.utils.clip_grad_norm_(self.weights.values(), self.budget.clip).item()
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self.optimizer.zero_grad()
@@ -96,8 +103,7 @@ class Training:
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
-        seconds = time.perf_counter() - started
-        return Step(self.step, loss, share * self.rate, tokens, seconds, peak_bytes(), norm)
+        return norm, share * self.rate
 
     # -- checkpoint ---------------------------------------------------------------------------------------------------
 
@@ -219,4 +225,4 @@ def _optimizer(delta: Delta, budget: Budget, rate: float) -> torch.optim.Optimiz
     groups = [group for group in found if group["params"]]
     if budget.optimizer == "adafactor":
         return torch.optim.Adafactor(groups, lr=rate, weight_decay=budget.weight_decay)
-    return torch.optim.AdamW(groups, lr=rate, weight_decay=budget.weight_decay, foreach=True)
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=budget.weight_decay, fused=True)

@@ -36,7 +36,7 @@ class OwnedWeights(Delta):
                     continue
                 if id(weight) not in by_tensor:  # a tied weight is one copy in several places
                     by_tensor[id(weight)] = len(self.copies)
-                    self.copies.append(nn.Parameter(weight.detach().float().clone()))
+                    self.copies.append(nn.Parameter(weight.detach().to(torch.float32, copy=True)))
                     self.places.append([])
                     self.read_by_head.append(id(weight) in body)
                 self.places[by_tensor[id(weight)]].append((path, name))
