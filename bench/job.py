@@ -11,7 +11,7 @@ import importlib
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,10 +127,20 @@ def ended(scores_BV: Any, last_B: Any, end: int) -> Any:
 
 
 def head_start(classes: int, width: int) -> Any:
-    """Weights of the class head at the start, (classes, width), the same on all sides."""
+    """Weights of the class head at the start, (classes, width), the same on all sides; a soft prompt's too."""
     import torch
 
     return torch.randn(classes, width, generator=torch.Generator().manual_seed(0)) * 0.02
+
+
+def same_start(job: Job, trained: Iterable[Any]) -> None:
+    """A soft prompt, which every library draws in its own way, starts alike on all sides."""
+    import torch
+
+    if job.work.method.startswith("prompt"):
+        (table,) = trained
+        with torch.no_grad():
+            table.copy_(head_start(*table.shape))
 
 
 def synchronised() -> float:

@@ -25,10 +25,13 @@ ADAPTERS = {
     "lora(rank=8)": lambda: peft.LoraConfig(r=8, lora_alpha=8, target_modules=["q", "v"], **SEQ2SEQ),
     "dora(rank=8)": lambda: peft.LoraConfig(r=8, lora_alpha=8, target_modules=["q", "v"], use_dora=True, **SEQ2SEQ),
     "ia3": lambda: peft.IA3Config(**SEQ2SEQ),
-    "prompt(tokens=20)": lambda: peft.PromptTuningConfig(num_virtual_tokens=20, **SEQ2SEQ),
+    "prompt(tokens=20)": lambda: peft.PromptTuningConfig(
+        num_virtual_tokens=20, num_transformer_submodules=1, **SEQ2SEQ
+    ),
     "prefix(tokens=20)": lambda: peft.PrefixTuningConfig(num_virtual_tokens=20, **SEQ2SEQ),
 }
-"""Method -> the library's configuration; `zero_shot` and `full` need none."""
+"""Method -> the library's configuration; `zero_shot` and `full` need none. A prompt stands before the encoder's input
+alone, as luthier's does; by default this library puts a second one before the decoder's."""
 
 
 def main(told: dict[str, Any]) -> dict[str, Any]:

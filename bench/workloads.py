@@ -46,7 +46,8 @@ class Workload:
 
     Attributes:
         shape: name in `shapes.SHAPES`.
-        method: `lora`, `full`, or `decode`: generation alone, every answer of the same length.
+        method: `lora`, `full`, another method of the comparison in luthier's words, or `decode`: generation alone,
+            every answer of the same length.
         rank, targets, modules: of LoRA, its sites in luthier's words and in PEFT's; alpha is the rank.
         width: tokens that the practice pads inputs (and an encoder-decoder's labels) to; longer rows are cut.
         batch: rows of an optimiser step, in a full and in a quick run.
@@ -159,6 +160,17 @@ WORKLOADS = (
         modules=("q_proj", "v_proj"),
         width=256,
         batch=(8, 4),
+    ),
+    *(
+        Workload(
+            f"t5-{word.partition('(')[0]}",
+            f"{word}, Flan-T5-base shape, DialogSum lengths",
+            "flan-t5-base",
+            DIALOGUES,
+            word,
+            batch=(16, 4),
+        )
+        for word in ("dora(rank=8)", "ia3", "prompt(tokens=20)")  # PEFT's prefix of a T5 does less than luthier's
     ),
 )
 

@@ -10,15 +10,16 @@ from unittest import mock
 
 import numpy as np
 import torch
-from job import Facts, Job, answer_lengths, ended, first, head_start, synchronised
+from job import Facts, Job, answer_lengths, ended, first, head_start, same_start, synchronised
 from job import timed_generation as timed
 from job import training_facts as facts_of
 
 from luthier import decode, predict
 from luthier.backbone import Backbone
-from luthier.methods.full import Full
+from luthier.methods import METHODS
 from luthier.methods.lora import LoRA
 from luthier.records import Budget, Example
+from luthier.spell import parse
 from luthier.tasks import Summarise
 from luthier.train import Training, mean_loss
 
@@ -39,11 +40,12 @@ def fresh_delta(job: Job, backbone: Backbone) -> Any:
     work = job.work
     torch.manual_seed(job.seed)
     lora = LoRA(rank=work.rank, alpha=work.rank, dropout=work.dropout, targets=work.targets) if work.rank else None
-    delta = (lora or Full()).delta(backbone)
+    delta = (lora or parse(work.method, METHODS)).delta(backbone)
     if work.classes:
         delta.head = backbone.new_head(work.classes, job.seed)
         with torch.no_grad():
             delta.head.out.weight.copy_(head_start(*delta.head.out.weight.shape))
+    same_start(job, delta.trained().values())
     return delta.to(backbone.device)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 import transformers as hf
-from job import PAD, Facts, Job, answer_lengths, ended, head_start, synchronised
+from job import PAD, Facts, Job, answer_lengths, ended, head_start, same_start, synchronised
 from job import timed_generation as timed
 from job import training_facts as facts_of
 from peft import LoraConfig, get_peft_model
+from script import ADAPTERS
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,9 @@ def load(job: Job, habits: Habits) -> tuple[Any, str]:
             target_modules=list(work.modules),
         )
         model = get_peft_model(model, settings)
+    elif work.method in ADAPTERS:
+        model = get_peft_model(model, ADAPTERS[work.method]())
+        same_start(job, (p for p in model.parameters() if p.requires_grad))
     return model.to(job.device), kind
 
 

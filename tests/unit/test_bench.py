@@ -370,6 +370,13 @@ def test_a_comparison_is_built_from_its_parts():
     assert built["sides"]["luthier"]["generate_hours"] == pytest.approx(8 * 500 * 9 / 4 / 3600)
     assert built["sides"]["practice"]["ratio"] == pytest.approx(4, rel=1e-3) and "the speed of LoRA" in built["said"]
     assert comparison.built(runs[:1], WORK) is None
+    own = [run | {"workload": "t5-dora"} for run in (measured("practice", 1, 5), measured("luthier", 1, 40))]
+    slower = comparison.built([*runs, *own], WORK)
+    assert "of their own: dora(rank=8);" in slower["said"]
+    assert slower["sides"]["practice"]["train_hours"] == pytest.approx((6 * 4 + 8) * epoch / 3600)
+    assert slower["sides"]["luthier"] == built["sides"]["luthier"] | {"ratio": 1.0}
+    alone = comparison.built([*runs, own[0]], WORK)
+    assert alone["sides"]["practice"] == built["sides"]["practice"]
 
 
 # -- the command line -------------------------------------------------------------------------------------------------
