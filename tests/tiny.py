@@ -95,7 +95,7 @@ def delta(bone, word: str, seed: int = 0, moved: float = 0.0):
     noise = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
         for parameter in made.trained().values() if moved else ():
-            parameter.add_(torch.randn(parameter.shape, generator=noise) * moved)
+            parameter.add_((torch.randn(parameter.shape, generator=noise) * moved).to(parameter.device))
     return made.eval()
 
 
@@ -106,7 +106,7 @@ def scores(bone, made, rows=None, tokens=None):
     from luthier.train import class_logits, label_logits
 
     tokens = tokens or plan(bone)
-    batch = collate(tokens, range(len(tokens)) if rows is None else rows, Layout.of(bone, made))
+    batch = collate(tokens, range(len(tokens)) if rows is None else rows, Layout.of(bone, made), bone.device)
     with torch.no_grad(), attach(bone.model, made):
         return class_logits(bone, made, batch) if made.head is not None else label_logits(bone, batch)
 

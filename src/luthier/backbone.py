@@ -44,8 +44,10 @@ class Backbone:
         fingerprint: sha256 over names, shapes and bytes of all weights, and the new tokens.
         taught: ids of the new tokens.
         caveats: what must be said of the checkpoint.
+        sketched: it has shapes and no weights.
     """
 
+    sketched = False
     taught: tuple[int, ...] = ()
     caveats: tuple[str, ...] = ()
 
@@ -92,7 +94,8 @@ class Backbone:
         self.device = next(model.parameters()).device
         pretrained.use_interface(model)
         self._freeze(new)
-        self.fingerprint = fingerprint(model, new) if self.device.type != "meta" else "meta"
+        self.sketched = self.device.type == "meta"
+        self.fingerprint = "meta" if self.sketched else fingerprint(model, new)
         return self
 
     @property

@@ -23,7 +23,10 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.cache_utils import DynamicLayer
 from transformers.masking_utils import eager_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
-from transformers.models.auto.modeling_auto import MODEL_FOR_PRETRAINING_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_PRETRAINING_MAPPING_NAMES,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+)
 
 from . import bases
 from .errors import Refused, UserError
@@ -281,6 +284,14 @@ def sketch_model(config: Any, kind: str) -> nn.Module:
         if not getattr(config, "scale_decoder_outputs", True):  # T5 1.1 and Flan-T5: the output head is no embedding
             model.lm_head.weight = nn.Parameter(torch.empty_like(model.lm_head.weight))
     return model
+
+
+def sketch_classifier(config: Any) -> nn.Module | None:
+    """The library's own classifier of this architecture without weights; None where it has none."""
+    if config.model_type not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+        return None
+    with torch.device("meta"):
+        return transformers.AutoModelForSequenceClassification.from_config(config)
 
 
 def generation_config(**settings: Any) -> Any:

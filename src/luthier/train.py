@@ -123,7 +123,7 @@ class Training:
                 parameter.copy_(tensors[f"weight.{name}"])
         for name, parameter in self.weights.items():
             memory = {
-                key.split(".", 2)[1]: value.clone()
+                key.split(".", 2)[1]: value.to(parameter.device, copy=True)
                 for key, value in tensors.items()
                 if key.startswith("optimizer.") and key.split(".", 2)[2] == name
             }

@@ -175,6 +175,8 @@ def test_a_merged_folder_computes_what_the_trial_computed(family, word, here, tm
         ("t5", "bitfit(everywhere=True)", "merged", "no place for one", "docker"),
         ("t5", "peft('VERA', r=4, learning_rate=0.01)", "merged", "another library", "docker"),
         ("t5", "bottleneck(size=8)", "space", "does not know bottleneck", "docker"),
+        ("modernbert", "layernorm", "adapter", "has the head weight, bias, not the trained one", "docker"),
+        ("modernbert", "lora(rank=4)", "merged", "has the head weight, bias, not the trained one", "docker"),
     ],
 )
 def test_what_has_no_such_form_is_refused_with_what_there_is(family, word, kind, why, instead, here, tmp_path):

@@ -7,6 +7,7 @@ import itertools
 import random
 from types import SimpleNamespace
 
+import elsewhere
 import pytest
 import tiny
 import torch
@@ -94,6 +95,25 @@ def test_rows_that_come_at_random_say_what_they_say_alone(family):
         assert one.ended and one.said == right[one.served, row], (family, one.served.name, row)
     assert len({tuple(said) for said in right.values()}) > 2
     bone.check_untouched()
+
+
+@pytest.mark.parametrize("family", ["t5", "qwen3", "bloom"])
+def test_on_a_device_that_is_not_the_cpu_rows_say_the_same(family):
+    def said(bone) -> list[list[int]]:
+        made = room(bone)
+        asks = [
+            ask(one, row, temperature=warm, seed=3)
+            for warm in (0.0, 1.0)
+            for row, one in enumerate(made.served.values())
+        ]
+        made.submit(asks)
+        finish(made)
+        made._seats.clear()
+        return [one.said for one in asks]
+
+    here = said(tiny.backbone(family))
+    with elsewhere.played():
+        assert said(elsewhere.moved(tiny.backbone(family))) == here
 
 
 def test_what_is_removed_or_renewed_meanwhile_changes_no_row_under_way():

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from .. import files
 from ..answers import opened
 from ..backbone import Backbone
@@ -14,8 +16,10 @@ from ..delta import Delta
 from ..encode import uses_head
 from ..errors import Refused, UserError
 from ..methods import METHODS, Method
+from ..pretrained import sketch_classifier
 from ..results import outcome
 from ..spell import parse
+from ..store import HEAD_NAMES
 from ..trial import Run
 from .origin import Origin, origin_of
 
@@ -52,6 +56,26 @@ class Learned:
     def computed(self) -> str:
         """The number format that the trial computed in, as torch calls it."""
         return str(self.backbone.model.dtype).removeprefix("torch.")
+
+
+def classifier(learned: Learned) -> nn.Module:
+    """The model library's classifier of this architecture, without weights: what holds the trained head elsewhere.
+
+    Raises:
+        Refused: there is none, or its head is another one than the one that was trained.
+    """
+    config, head = learned.backbone.model.config, learned.delta.head
+    theirs = sketch_classifier(config)
+    start = f"{HEAD_NAMES[learned.backbone.kind]}."
+    known = [] if theirs is None else [n.removeprefix(start) for n in theirs.state_dict() if n.startswith(start)]
+    if head is None or theirs is None or set(known) != {n.removeprefix("out.") for n in head.state_dict()}:
+        has = f"has the head {', '.join(known)}, not the trained one" if known else "does not exist"
+        raise Refused(
+            f"transformers' classifier of architecture {config.model_type} {has}.",
+            "export docker, which serves it as it was trained",
+            "luthier export docker …",
+        )
+    return theirs
 
 
 def learned_of(folder: Path) -> Learned:

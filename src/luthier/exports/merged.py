@@ -15,7 +15,7 @@ from .. import files
 from ..errors import Refused
 from ..store import HEAD_NAMES
 from . import contents
-from .learned import Learned
+from .learned import Learned, classifier
 from .weights import merged
 
 SHARD_BYTES = 4 << 30
@@ -90,14 +90,7 @@ def _architecture(learned: Learned) -> str:
         return next(
             c.__name__ for c in type(learned.backbone.model).__mro__ if c.__module__.startswith("transformers.")
         )
-    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS
-
-    kind = learned.backbone.model.config.model_type
-    if kind not in CLASSIFIERS:
-        raise Refused(
-            f"transformers has no classifier of architecture {kind}.", ", ".join(CLASSIFIERS), "luthier export docker …"
-        )
-    return CLASSIFIERS[kind]
+    return type(classifier(learned)).__name__
 
 
 def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -13,7 +13,7 @@ from ..spell import closest
 from . import adapter, contents, docker, merged, space
 from .card import card
 from .certificate import ROWS, certify
-from .learned import Learned, learned_of
+from .learned import Learned, classifier, learned_of
 from .low_rank import as_lora
 from .place import appearing, check_free
 
@@ -75,6 +75,8 @@ def _write(learned: Learned, folder: Path, wish: Wish) -> Mapping[str, Any]:
     if wish.kind == "docker":
         return docker.write(learned, folder, wish.rows)
     contents.check_readable(learned)
+    if learned.head:
+        classifier(learned)  # whoever loads the folder makes the head from its architecture
     if wish.kind == "space":
         return space.write(learned, folder, wish.rows, wish.license)
     if wish.kind == "adapter":

@@ -79,7 +79,7 @@ class PrefixTuning(Method):
         tokens = self.value("tokens")
         actors: dict[Site, Actor] = {s: kind(heads, tokens, width) for s, heads, width in backbone.attentions()}
         delta = Delta(actors, prefix_tokens=tokens)
-        if self.start == "tokens" and backbone.device.type != "meta":
+        if self.start == "tokens" and not backbone.sketched:
             start_from_tokens(delta, backbone, tokens)
         return delta
 
@@ -128,7 +128,7 @@ def start_from_tokens(delta: Delta, backbone: Backbone, tokens: int) -> None:
     """Fill keys and values with those of `tokens` random vocabulary entries, run once through the backbone."""
     taps = Delta({site: _Tap() for site in delta.sites})
     top = min(backbone.model.get_input_embeddings().num_embeddings, len(backbone.tokenizer))
-    ids_1n = torch.randint(0, top, (1, tokens), device=backbone.device)
+    ids_1n = torch.randint(0, top, (1, tokens)).to(backbone.device)  # the same ones on every device
     inputs = {"input_ids": ids_1n, "attention_mask": torch.ones_like(ids_1n)}
     if backbone.kind == "seq2seq":
         inputs["decoder_input_ids"] = ids_1n

@@ -92,9 +92,8 @@ def first_rows(backbone: Backbone, tokens: int, start: str) -> Tensor:
     if start == "random":
         return torch.randn(tokens, width) * module.weight.float().std().cpu()
     with torch.no_grad():
-        return module(
-            torch.randint(0, min(count, len(backbone.tokenizer)), (tokens,), device=module.weight.device)
-        ).float()
+        ids_n = torch.randint(0, min(count, len(backbone.tokenizer)), (tokens,))  # the same ones on every device
+        return module(ids_n.to(module.weight.device)).float()
 
 
 def prompt_config(kind: str, tokens: int, backbone: Backbone) -> dict[str, Any] | None:

@@ -34,7 +34,7 @@ class WrittenRows(VirtualRows):
 
     def load_shipped(self, tensors: Mapping[str, Tensor]) -> None:
         self.writer = None
-        self.rows = nn.Parameter(tensors["rows"].clone())
+        self.rows = nn.Parameter(tensors["rows"].to(self.rows, copy=True))
 
 
 @spelled
