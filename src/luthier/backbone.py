@@ -262,6 +262,11 @@ class Backbone:
         """Inside, where wanted, training keeps little of each layer and computes it again (`Budget.recompute`)."""
         return pretrained.recomputed(self.model) if wanted else nullcontext()
 
+    @property
+    def pooling(self) -> str:
+        """What a head reads of an encoder without a pooler: `mean` or `cls`, its first token."""
+        return getattr(self.model.config, "classifier_pooling", "cls")
+
     def pooled(self, ids_BS: Tensor, mask_BS: Tensor, **more: Tensor) -> Tensor:
         """The vector a head reads, (B, width): BERT's pooler, the first token or, where an encoder's configuration says
         so, the mean; of a decoder the last real token."""
@@ -269,7 +274,7 @@ class Backbone:
         body = self.model.base_model(input_ids=ids_BS, attention_mask=mask_BS, **plain, **more)
         if getattr(body, "pooler_output", None) is not None:
             return body.pooler_output
-        if self.kind == "encoder" and getattr(self.model.config, "classifier_pooling", "cls") == "mean":
+        if self.kind == "encoder" and self.pooling == "mean":
             real_BS1 = mask_BS[..., None].to(body.last_hidden_state.dtype)
             return (body.last_hidden_state * real_BS1).sum(1) / real_BS1.sum(1)
         if self.kind == "encoder":

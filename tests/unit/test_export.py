@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import tiny
@@ -23,8 +24,9 @@ from luthier.decode import Decoding
 from luthier.delta import Delta
 from luthier.encode import plan
 from luthier.errors import Refused, SpellingError, UserError
-from luthier.exports import certificate, weights, wish
+from luthier.exports import certificate, space, weights, wish
 from luthier.exports.certificate import ParityFailed, Said
+from luthier.exports.learned import Learned
 from luthier.exports.place import appearing
 from luthier.exports.standalone import loaded
 from luthier.exports.wish import Wish, export
@@ -175,8 +177,8 @@ def test_a_merged_folder_computes_what_the_trial_computed(family, word, here, tm
         ("t5", "bitfit(everywhere=True)", "merged", "no place for one", "docker"),
         ("t5", "peft('VERA', r=4, learning_rate=0.01)", "merged", "another library", "docker"),
         ("t5", "bottleneck(size=8)", "space", "does not know bottleneck", "docker"),
-        ("modernbert", "layernorm", "adapter", "has the head weight, bias, not the trained one", "docker"),
-        ("modernbert", "lora(rank=4)", "merged", "has the head weight, bias, not the trained one", "docker"),
+        ("modernbert", "layernorm", "adapter", "architecture modernbert has", "export space"),
+        ("modernbert", "lora(rank=4)", "merged", "architecture modernbert has", "export space"),
     ],
 )
 def test_what_has_no_such_form_is_refused_with_what_there_is(family, word, kind, why, instead, here, tmp_path):
@@ -184,6 +186,25 @@ def test_what_has_no_such_form_is_refused_with_what_there_is(family, word, kind,
         export(Wish(kind, trial(tmp_path, family, word), tmp_path / "out"))
     assert instead in str(fault.value)
     assert {p.name for p in tmp_path.iterdir()} == {"backbone", "study"}, "nothing is left of a refused export"
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_a_space_brings_the_class_head_that_the_model_library_does_not_have(pooling, here, monkeypatch, tmp_path):
+    monkeypatch.setattr(space, "_gradio", lambda: "6.0.0")
+    monkeypatch.setattr(space, "_ask", lambda folder: None)  # the app needs gradio
+    monkeypatch.setattr(space, "workflow", lambda gradio: "")
+    source = trial(tmp_path, "modernbert", "lora(rank=4)", shape={"classifier_pooling": pooling})
+    made = export(Wish("space", source, tmp_path / "out", rows=ROWS))
+    assert made["passed"] and made["same_tokens"] == made["same_answers"] == ROWS
+    assert made["logits"]["largest_difference"] <= made["logits"]["tolerance"]
+    assert "from loaded import Loaded" in (tmp_path / "out" / "model" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("family", sorted({*tiny.FAMILIES, *tiny.MORE} - {"t5", "bart"}))
+def test_the_model_library_has_our_class_heads_but_for_modernbert(family):
+    bone = tiny.shared(family)
+    learned = SimpleNamespace(backbone=bone, delta=SimpleNamespace(head=bone.new_head(2, seed=0)))
+    assert (Learned.classifier.func(learned) is None) == (family == "modernbert")
 
 
 def test_a_low_rank_form_says_what_it_loses(here, tmp_path):

@@ -196,6 +196,8 @@ def use(learned: Learned, adapter: bool) -> str:
 
 def code(learned: Learned, adapter: bool) -> str:
     """Runs as it is inside the folder."""
+    if learned.own_head:
+        return _by_its_program(learned)
     kind = "seq2seq" if learned.backbone.kind == "seq2seq" else "causal"
     loader = "AutoModelForSequenceClassification" if learned.head else {
         "seq2seq": "AutoModelForSeq2SeqLM", "causal": "AutoModelForCausalLM"
@@ -221,6 +223,20 @@ def code(learned: Learned, adapter: bool) -> str:
         *(["model = PeftModel.from_pretrained(model, folder)"] if adapter else []),
         "model.eval()",
         *_ask(learned),
+    ]
+    return "\n".join(lines)
+
+
+def _by_its_program(learned: Learned) -> str:
+    row = {"fields": {name: f"<{name}>" for name in columns(learned)}}
+    lines = [
+        "import sys",
+        "",
+        'folder = "."  # where this file lies',
+        'sys.path.append(f"{folder}/..")  # of loaded.py, which knows the class head',
+        "from loaded import Loaded",
+        "",
+        f"print(Loaded(folder).answer({row!r}))  # your text instead of <…>",
     ]
     return "\n".join(lines)
 

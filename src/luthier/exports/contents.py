@@ -59,6 +59,7 @@ def task_facts(learned: Learned) -> dict[str, Any]:
         "labels": list(task.labels) if label else [],
         "words": list(task.words or task.labels) if label else [],
         "head": learned.head,
+        "pooling": learned.backbone.pooling if learned.own_head else None,
         "max_input_tokens": learned.run.budget.max_input_tokens,
         "base": {
             "name": learned.origin.name,

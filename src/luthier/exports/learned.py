@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,30 +53,25 @@ class Learned:
         """Classes are read from a trained head."""
         return uses_head(self.backbone, self.task)
 
+    @cached_property
+    def classifier(self) -> nn.Module | None:
+        """The model library's classifier of this architecture, without weights, if its head is the one trained here."""
+        theirs = sketch_classifier(self.backbone.model.config) if self.delta.head is not None else None
+        if theirs is None:
+            return None
+        start = f"{HEAD_NAMES[self.backbone.kind]}."
+        known = {name.removeprefix(start) for name in theirs.state_dict() if name.startswith(start)}
+        return theirs if known == {name.removeprefix("out.") for name in self.delta.head.state_dict()} else None
+
+    @property
+    def own_head(self) -> bool:
+        """The head is luthier's own: the model library makes another one for this architecture."""
+        return self.head and self.classifier is None
+
     @property
     def computed(self) -> str:
         """The number format that the trial computed in, as torch calls it."""
         return str(self.backbone.model.dtype).removeprefix("torch.")
-
-
-def classifier(learned: Learned) -> nn.Module:
-    """The model library's classifier of this architecture, without weights: what holds the trained head elsewhere.
-
-    Raises:
-        Refused: there is none, or its head is another one than the one that was trained.
-    """
-    config, head = learned.backbone.model.config, learned.delta.head
-    theirs = sketch_classifier(config)
-    start = f"{HEAD_NAMES[learned.backbone.kind]}."
-    known = [] if theirs is None else [n.removeprefix(start) for n in theirs.state_dict() if n.startswith(start)]
-    if head is None or theirs is None or set(known) != {n.removeprefix("out.") for n in head.state_dict()}:
-        has = f"has the head {', '.join(known)}, not the trained one" if known else "does not exist"
-        raise Refused(
-            f"transformers' classifier of architecture {config.model_type} {has}.",
-            "export docker, which serves it as it was trained",
-            "luthier export docker …",
-        )
-    return theirs
 
 
 def learned_of(folder: Path) -> Learned:

@@ -15,10 +15,12 @@ from .. import files
 from ..errors import Refused
 from ..store import HEAD_NAMES
 from . import contents
-from .learned import Learned, classifier
+from .learned import Learned
 from .weights import merged
 
 SHARD_BYTES = 4 << 30
+HEAD = "head.safetensors"
+"""A class head that the model library has no place for; `standalone/loaded.py` reads it."""
 
 
 def write(learned: Learned, folder: Path) -> None:
@@ -28,6 +30,8 @@ def write(learned: Learned, folder: Path) -> None:
         Refused: the method has no merged form.
     """
     _write_weights(folder, state(learned))
+    if learned.own_head:
+        files.write_bytes(folder / HEAD, _bytes(learned.delta.head.state_dict()))
     files.write_json(folder / "config.json", _config(learned))
     contents.write(learned, folder, adapter=False)
 
@@ -55,7 +59,7 @@ def state(learned: Learned) -> dict[str, Tensor]:
             "export docker, which serves it as it was trained",
             "luthier export docker …",
         )
-    if learned.delta.head is not None:
+    if learned.classifier is not None:
         start = HEAD_NAMES[learned.backbone.kind]
         kept |= {f"{start}.{n.removeprefix('out.')}": t.detach() for n, t in learned.delta.head.state_dict().items()}
     return kept
@@ -90,7 +94,7 @@ def _architecture(learned: Learned) -> str:
         return next(
             c.__name__ for c in type(learned.backbone.model).__mro__ if c.__module__.startswith("transformers.")
         )
-    return type(classifier(learned)).__name__
+    return type(learned.classifier or learned.backbone.model.base_model).__name__
 
 
 def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> None:

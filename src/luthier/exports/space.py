@@ -84,7 +84,7 @@ def write(learned: Learned, folder: Path, rows: int, license: str | None) -> Map
         )
     gradio = _gradio()
     model = folder / "model"
-    as_adapter = adapter.has_form(learned)
+    as_adapter = adapter.has_form(learned) and not learned.own_head
     if as_adapter:
         adapter.write(learned, model, with_base=learned.origin.id is None)
     elif learned.method.word in adapter.MERGEABLE:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import SpellingError, UserError
+from ..errors import Refused, SpellingError, UserError
 from ..spell import closest
 from . import adapter, contents, docker, merged, space
 from .card import card
 from .certificate import ROWS, certify
-from .learned import Learned, classifier, learned_of
+from .learned import Learned, learned_of
 from .low_rank import as_lora
 from .place import appearing, check_free
 
@@ -75,10 +75,15 @@ def _write(learned: Learned, folder: Path, wish: Wish) -> Mapping[str, Any]:
     if wish.kind == "docker":
         return docker.write(learned, folder, wish.rows)
     contents.check_readable(learned)
-    if learned.head:
-        classifier(learned)  # whoever loads the folder makes the head from its architecture
     if wish.kind == "space":
         return space.write(learned, folder, wish.rows, wish.license)
+    if learned.own_head:
+        kind = learned.backbone.model.config.model_type
+        raise Refused(
+            f"The trained class head is none that transformers' classifier of architecture {kind} has.",
+            "export space, whose program brings it; export docker, which serves it as it was trained",
+            "luthier export space …",
+        )
     if wish.kind == "adapter":
         adapter.write(learned, folder)
     else:

@@ -20,7 +20,9 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors.torch import load_file
 from safetensors.torch import save as tensor_bytes
+from torch.nn.functional import linear
 
 Row = Mapping[str, Any]
 """`{"fields": {column: text}}`; `{"messages": [{"role": ..., "content": ...}]}` where the task is a chat;
@@ -72,7 +74,9 @@ class Loaded:
         return PeftModel.from_pretrained(model, self.folder), loading
 
     def _plain(self, place: Path | str, more: dict[str, Any]) -> tuple[Any, Mapping[str, Any]]:
-        if self.facts["head"]:
+        if self.facts["pooling"]:
+            loader, self.head = transformers.AutoModel, load_file(self.folder / "head.safetensors", self.device)
+        elif self.facts["head"]:
             loader, more = transformers.AutoModelForSequenceClassification, more | self._labels()
         else:
             loader = getattr(transformers, CLASSES[self.facts["base"]["kind"]])
@@ -86,6 +90,10 @@ class Loaded:
         if model.get_input_embeddings().weight.shape[0] < self.facts["base"]["vocabulary"]:
             model.resize_token_embeddings(self.facts["base"]["vocabulary"], mean_resizing=False)
         return model if stored else model.to(self.device), loading
+
+    def missing(self) -> list[str]:
+        """Weights that are read and that the folder does not hold."""
+        return [name for name in self.loading["missing_keys"] if not (self.facts["pooling"] and "pooler" in name)]
 
     def _labels(self) -> dict[str, Any]:
         names = dict(enumerate(self.facts["labels"]))
@@ -114,6 +122,8 @@ class Loaded:
     @torch.inference_mode()
     def logits(self, inputs: dict[str, torch.Tensor], answer: Sequence[int]) -> torch.Tensor:
         """A class head's logits (labels,), or those that choose each of the answer's tokens (T, vocabulary)."""
+        if self.facts["pooling"]:
+            return self._own_head(self.model(**inputs).last_hidden_state[0])
         if self.facts["head"]:
             return self.model(**inputs).logits[0].float()
         if self.facts["base"]["kind"] == "seq2seq":
@@ -123,6 +133,12 @@ class Loaded:
         written = torch.tensor([answer[:-1]], dtype=torch.long, device=self.device)
         ids = torch.cat([inputs["input_ids"], written], 1)
         return self.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0, -len(answer) :].float()
+
+    def _own_head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits (labels,) of a head that transformers does not have, from hidden states (S, width)."""
+        pooled = (hidden.mean(0) if self.facts["pooling"] == "mean" else hidden[0]).float()
+        inner = torch.tanh(linear(pooled, self.head["dense.weight"], self.head["dense.bias"]))
+        return linear(inner, self.head["out_proj.weight"], self.head["out_proj.bias"])
 
     @torch.inference_mode()
     def answer(self, row: Row | None = None, /, **fields: str) -> tuple[str, dict[str, float] | None]:
@@ -189,8 +205,8 @@ def computed(
             found.append({"ids": inputs["input_ids"][0].tolist()} | said)
     facts = {
         "rows": found,
-        # A base beside an adapter may hold heads that this task does not read.
-        "missing": [] if model.facts["adapter"] else sorted(model.loading["missing_keys"]),
+        # A base beside an adapter may hold heads that this task does not read, and a head of its own reads no pooler.
+        "missing": [] if model.facts["adapter"] else sorted(model.missing()),
         "unexpected": [] if model.facts["adapter"] else sorted(model.loading["unexpected_keys"]),
         "warnings": [str(w.message).splitlines()[0] for w in heard if issubclass(w.category, UserWarning)],
         "device": model.device,
