@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load as read_tensors
-from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
-from . import files
+from . import files, tensor_file
 from .errors import Damaged
 
 STATE, BEST = "state.safetensors", "best.safetensors"
@@ -36,8 +34,7 @@ def keep(place: Path, found: Checkpoint) -> None:
     """Write a checkpoint below `place`, then remove the older ones."""
     folder = place / f"step-{found.facts['step']:08d}"
     for name, tensors in ((STATE, found.state), (BEST, found.best)):
-        whole = {n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}
-        files.write_bytes(folder / name, tensor_bytes(whole))
+        tensor_file.write(folder / name, tensors)
     files.seal(folder, dict(found.facts), (STATE, BEST))
     for older in sorted(place.iterdir()):
         if older != folder and older.is_dir():
@@ -54,6 +51,6 @@ def newest(place: Path) -> tuple[Checkpoint | None, list[str]]:
             caveats.append(f"a checkpoint was not whole and was passed over: {fault}")
             continue
         if facts is not None:
-            state, best = (read_tensors((folder / name).read_bytes()) for name in (STATE, BEST))
+            state, best = (tensor_file.read(folder / name) for name in (STATE, BEST))
             return Checkpoint(state, best, facts), caveats
     return None, caveats

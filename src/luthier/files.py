@@ -46,6 +46,11 @@ def _disk_faults(path: Path) -> Iterator[None]:
 
 def write_bytes(path: Path | str, content: bytes) -> None:
     """Replace `path` by `content`, whole or not at all."""
+    write_pieces(path, (content,))
+
+
+def write_pieces(path: Path | str, pieces: Iterable[Any]) -> None:
+    """The same, of bytes or arrays of bytes one behind the other."""
     path = Path(path)
     with _disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +58,8 @@ def write_bytes(path: Path | str, content: bytes) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 os.fchmod(file.fileno(), 0o666 & ~_umask())  # a temp file is private, the result is an ordinary one
-                file.write(content)
+                for piece in pieces:
+                    file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -27,8 +28,8 @@ def moved(start: Delta, end: Delta) -> dict[str, Any]:
     """
     before, after = start.shipped(), end.shipped()
     names = [n for n in after if n in before and not n.startswith("head.")]
-    change = _norm([after[n].float() - before[n].float() for n in names])
-    size = _norm([before[n].float() for n in names])
+    change = _norm(after[n].float() - before[n].float() for n in names)
+    size = _norm(before[n].float() for n in names)
     facts: dict[str, Any] = {"update_norm": change / size if size else change, "virtual_tokens": 0, "dead_tokens": 0}
     first, last = _tokens(start), _tokens(end)
     if first is not None and last is not None:
@@ -48,5 +49,5 @@ def _tokens(delta: Delta) -> Tensor | None:
     return torch.cat(found, 1).detach().float() if found else None
 
 
-def _norm(tensors: list[Tensor]) -> float:
+def _norm(tensors: Iterable[Tensor]) -> float:
     return float(sum(float(t.square().sum()) for t in tensors)) ** 0.5

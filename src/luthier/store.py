@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load as read_tensors
-from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
-from . import __version__, files, tokens
+from . import __version__, files, tensor_file, tokens
 from .backbone import Backbone
 from .delta import Delta
-from .errors import Damaged, Refused, UserError
+from .errors import Refused, UserError
 from .methods import METHODS, Method
 from .spell import parse
 
@@ -49,7 +47,7 @@ def save(folder: Path, backbone: Backbone, method: Method, delta: Delta) -> int:
         facts = {"method": repr(method), "backbone": backbone.facts(), "luthier": __version__}
         facts |= {"taught": list(next(iter(taught.values())).ids)} if taught else {}
         files.write_json(folder / "delta.json", facts)
-        files.write_bytes(folder / "delta.safetensors", tensor_bytes(_plain(delta.shipped())))
+        tensor_file.write(folder / "delta.safetensors", delta.shipped())
     else:
         names = HEAD_NAMES.get(backbone.kind)
         saved = [names] if delta.head is not None else None
@@ -64,9 +62,7 @@ def save(folder: Path, backbone: Backbone, method: Method, delta: Delta) -> int:
             folder / "adapter_config.json",
             config | {"base_model_name_or_path": backbone.name, "inference_mode": True, "modules_to_save": saved},
         )
-        files.write_bytes(
-            folder / "adapter_model.safetensors", tensor_bytes(_plain(_to_peft(config["peft_type"], delta, backbone)))
-        )
+        tensor_file.write(folder / "adapter_model.safetensors", _to_peft(config["peft_type"], delta, backbone))
     if backbone.taught:
         files.write_json(folder / NEW_TOKENS, dict(zip(backbone.new_tokens(), backbone.taught)))
     return sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
@@ -143,20 +139,13 @@ def finite(tensors: Mapping[str, Tensor]) -> bool:
     return all(bool(torch.isfinite(t).all()) for t in tensors.values())
 
 
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-
-
 def _tensors(folder: Path) -> dict[str, Tensor]:
     path = folder / ("adapter_model.safetensors" if (folder / "adapter_config.json").exists() else "delta.safetensors")
     if not path.exists():
         raise UserError(
             f"{path} is missing.", "weights in safetensors", "pickled adapters are not opened; convert them first"
         )
-    try:
-        return read_tensors(path.read_bytes())
-    except Exception as fault:  # the library raises its own class, which is no public name
-        raise Damaged(f"{path} is no whole safetensors file ({fault})") from fault
+    return tensor_file.read(path)
 
 
 def _fill(folder: Path, backbone: Backbone, delta: Delta) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
-from .. import files
+from .. import files, tensor_file
 from ..errors import Refused
 from ..store import HEAD_NAMES
 from . import contents
@@ -19,6 +18,8 @@ from .learned import Learned
 from .weights import merged
 
 SHARD_BYTES = 4 << 30
+FORMAT = {"format": "pt"}
+"""What transformers asks a file of weights for."""
 HEAD = "head.safetensors"
 """A class head that the model library has no place for; `standalone/loaded.py` reads it."""
 
@@ -31,7 +32,7 @@ def write(learned: Learned, folder: Path) -> None:
     """
     _write_weights(folder, state(learned))
     if learned.own_head:
-        files.write_bytes(folder / HEAD, _bytes(learned.delta.head.state_dict()))
+        tensor_file.write(folder / HEAD, learned.delta.head.state_dict())
     files.write_json(folder / "config.json", _config(learned))
     contents.write(learned, folder, adapter=False)
 
@@ -100,12 +101,12 @@ def _architecture(learned: Learned) -> str:
 def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     shards = list(_shards(tensors))
     if len(shards) == 1:
-        files.write_bytes(folder / "model.safetensors", _bytes(shards[0]))
+        tensor_file.write(folder / "model.safetensors", shards[0], FORMAT)
         return
     places: dict[str, str] = {}
     for number, shard in enumerate(shards, 1):
         name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        files.write_bytes(folder / name, _bytes(shard))
+        tensor_file.write(folder / name, shard, FORMAT)
         places |= dict.fromkeys(shard, name)
     total = sum(t.numel() * t.element_size() for t in tensors.values())
     files.write_json(folder / "model.safetensors.index.json", {"metadata": {"total_size": total}, "weight_map": places})
@@ -122,7 +123,3 @@ def _shards(tensors: Mapping[str, Tensor], most: int = SHARD_BYTES) -> Iterator[
             group, size = {}, 0
         group[name], size = tensor, size + own
     yield group
-
-
-def _bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    return tensor_bytes({n: t.cpu().contiguous() for n, t in tensors.items()}, metadata={"format": "pt"})
