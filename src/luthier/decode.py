@@ -8,6 +8,7 @@ Shapes: B rows, V vocabulary.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from torch import Tensor
 from .backbone import Backbone
 from .batches import Layout, Layouts, Queue, each_row
 from .delta import Call
+from .errors import SpellingError
 from .flow import Flow, start
 
 LEAVE = 8
@@ -37,6 +39,12 @@ class Decoding:
     temperature: float = 0.0
     """Above 0: sampling."""
     top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.beams < 1:
+            raise SpellingError(f"beams is {self.beams}.", "1 (greedy) or more", "leave it out")
+        if not 0 <= self.temperature < math.inf:
+            raise SpellingError(f"temperature is {self.temperature}.", "0 (greedy) or more", "leave it out")
 
     @property
     def greedy(self) -> bool:

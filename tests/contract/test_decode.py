@@ -15,6 +15,7 @@ from luthier.batches import Layout, Queue
 from luthier.costs import Decode
 from luthier.decode import Decoding, answers
 from luthier.delta import attach
+from luthier.errors import SpellingError
 from luthier.plan import Answering
 from luthier.records import Budget
 
@@ -49,6 +50,12 @@ def test_a_row_that_begins_late_says_what_it_says_alone(narrow, monkeypatch, fam
     assert {one.row: one.ids for one in said} == {r: spoken(bone, made, [r])[0].ids for r in range(10)}
     assert all(one.seconds > 0 for one in said)
     bone.check_untouched()
+
+
+@pytest.mark.parametrize("odd", [{"beams": 0}, {"temperature": -1.0}, {"temperature": float("nan")}])
+def test_numbers_that_choose_no_answer_are_refused(odd):
+    with pytest.raises(SpellingError, match=f"{next(iter(odd))} is"):
+        Decoding(**odd)
 
 
 def test_rows_of_several_deltas_keep_theirs_while_others_join(narrow):

@@ -64,7 +64,7 @@ def trial(place: Path, family: str, word: str, **more) -> Path:
     )
     method = parse(word, METHODS)
     made = fresh_delta(bone, method, task, seed=0)
-    if not taught(made):
+    if not taught(made) and not method.replaces_backbone:
         bone.teach(made)
     noise = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -308,6 +308,16 @@ def test_new_tokens_travel_with_the_export(kind, family, here, tmp_path):
     assert made["same_tokens"] == made["same_answers"] == ROWS
     words = hf.AutoTokenizer.from_pretrained(tmp_path / "out")
     assert words.convert_tokens_to_ids(["<x>", "<y>"]) == [tiny.SIZE, tiny.SIZE + 1]
+
+
+@pytest.mark.parametrize("family", ["t5", "llama"])
+def test_a_low_rank_form_holds_the_new_tokens_of_weights_that_all_changed(family, here, tmp_path):
+    rows = [Example(str(n), str(n), {"text": f"{t} <x> a <y>"}, ("good <y>",)) for n, t in enumerate(tiny.TEXTS)]
+    folder = trial(tmp_path, family, "full(learning_rate=0.001)", examples=rows, new=("<x>", "<y>"))
+    made = export(Wish("adapter", folder, tmp_path / "out", rank=4, rows=ROWS))
+    assert made["passed"] and made["same_tokens"] == ROWS
+    config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
+    assert next(iter(config["trainable_token_indices"].values())) == [tiny.SIZE, tiny.SIZE + 1]
 
 
 @pytest.mark.parametrize("precision", ["int8", "nf4"])

@@ -54,6 +54,11 @@ def as_lora(learned: Learned, rank: int) -> Learned:
     delta.head = learned.delta.head
     for site, actor in taught(learned.delta).items():
         delta.also(site, actor)
+    if backbone.taught and not taught(delta):  # weights that all changed hold the new tokens' rows among the others
+        backbone.teach(delta)
+        for site, actor in taught(delta).items():
+            for rows_kd in actor.parameters():
+                rows_kd.copy_(new[before.name(site, "weight")][list(actor.ids)])
     left = {name: t for name, t in new.items() if name not in changes}
     facts = {
         "from": repr(learned.method),

@@ -176,7 +176,9 @@ def _need_columns(task: Task, rows: Sequence[Row], split: str, need_answers: boo
     for name in (*required_columns(task.prompt), *([task.answer] if need_answers else [])):
         if name not in have:
             raise DataError(
-                f"{split} has no column {name!r}.", ", ".join(sorted(have)), "give all splits the same columns"
+                f"{split} has no column {name!r}.",
+                ", ".join(sorted(have)),
+                "give all splits the same columns" if need_answers else "rename a column of the file",
             )
 
 
