@@ -108,6 +108,18 @@ FORMS = {
     ),
     "a checkpoint was not whole and was passed over: {fault}": "有一个检查点不完整，已跳过：{fault}",
     "computed again: {fault}": "重新计算：{fault}",
+    "{a} tensors of a pooler are not in the checkpoint: class heads read the first token": (
+        "检查点中缺少池化层的 {a} 个张量：分类头直接读第一个词元"
+    ),
+    "{a} tensors of heads are not in the checkpoint and are not read, first {name}": (
+        "检查点中缺少输出头的 {a} 个张量，它们不会被用到，第一个是 {name}"
+    ),
+    "the model has no place for {a} of the checkpoint's tensors, first {name}": (
+        "检查点中有 {a} 个张量在模型中没有位置，未被使用，第一个是 {name}"
+    ),
+    "int8: each batch chooses the columns that are multiplied in 16 bits, so its rows move each other's last bits": (
+        "int8：哪些列用 16 位相乘由每个批次决定，因此同批的数据会互相影响末位数字"
+    ),
 }
 """English -> Chinese; what is in braces is taken over."""
 

@@ -38,6 +38,10 @@ from .spell import closest
 INTERFACE = "luthier"
 QUANTISED = ("int8", "nf4")
 """Precisions in which linear weights are kept in fewer bits than they are computed with."""
+BY_BATCH = (
+    "int8: each batch chooses the columns that are multiplied in 16 bits, so its rows move each other's last bits"
+)
+"""Dettmers et al. 2022, arXiv:2208.07339, §3.2: an outlier in one row takes its column out of eight bits."""
 ROOM = 32
 """Places of a cache behind those that are taken."""
 RUNS_CODE = ("auto_map", "_attn_implementation_internal", "custom_pipelines")
@@ -194,7 +198,7 @@ def open_model(
     poolers = sum("pooler" in name for name in report["missing_keys"])
     if poolers:  # a random pooler is no part of a pretrained model; this class has none, and a head brings its own
         model, report = _from_folder(transformers.AutoModelForMaskedLM, path, how)
-    told = _told(path, family, report)
+    told = (*_told(path, family, report), *((BY_BATCH,) if precision == "int8" else ()))
     if any(SENTENCE_PAIRS not in name for name in report["missing_keys"]):
         model.get_output_embeddings().register_forward_pre_hook(_no_word_head)
     if poolers:
@@ -258,7 +262,7 @@ def _told(path: str, family: Family, report: Mapping[str, Any]) -> tuple[str, ..
     if unread:
         told.append(f"{len(unread)} tensors of heads are not in the checkpoint and are not read, first {unread[0]}")
     if over:
-        told.append(f"{len(over)} tensors of the checkpoint have no place in the model and are unused, first {over[0]}")
+        told.append(f"the model has no place for {len(over)} of the checkpoint's tensors, first {over[0]}")
     return tuple(told)
 
 

@@ -124,7 +124,7 @@ def plan(prepared: Any, as_json: bool) -> int:
     backbone = facts["backbone"]
     print(f"{backbone['name']} ({backbone['parameters']:,} parameters, {backbone['precision']})")
     print(f"{facts['data']['source']}: {counts}; task {facts['task']}, best by {facts['primary']}")
-    for note in facts["data"]["notes"]:
+    for note in (*backbone["caveats"], *facts["data"]["notes"]):
         print(f"  note: {note}")
     for one in prepared.whole:
         print("\n".join(trial.id if not prepared.smaller else f"{one.rows:,} rows: {trial.id}" for trial in one.trials))

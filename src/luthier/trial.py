@@ -58,6 +58,7 @@ class Run(TrialFolder):
     def _work(self) -> dict[str, Any]:
         if self.backbone.fingerprint != self.trial.fingerprint:
             raise TrialFailed(f"backbone {self.trial.backbone} changed since the study began")
+        self.caveats += self.backbone.caveats
         fitting = Fitting(self) if self.method.trains else None
         delta = fitting.delta if fitting else fresh_delta(self.backbone, self.method, self.task, self.trial.seed)
         facts: dict[str, Any] = {

@@ -13,6 +13,7 @@ from luthier.errors import Refused, UserError
 from luthier.machine import fast_precision
 from luthier.methods import METHODS
 from luthier.ops.four_bit import decoded
+from luthier.pretrained import BY_BATCH, is_quantised
 from luthier.spell import parse
 from luthier.train import Training, mean_loss
 
@@ -100,6 +101,20 @@ def test_four_bits_are_decoded_by_the_words_of_the_format_at_every_width(width):
     wanted = [state.code[c].item() * scales[i // state.blocksize].item() for i, c in enumerate(codes)]
     torch.testing.assert_close(decoded(packed, state).flatten(), torch.tensor(wanted))
     assert (decoded(packed, state) - weight).norm() < 0.15 * weight.norm()
+
+
+def test_int8_rows_feel_the_rows_beside_them_and_that_is_said(folders):
+    bone = Backbone(folders("llama"), "int8")
+    assert BY_BATCH in bone.caveats and BY_BATCH not in Backbone(folders("llama"), "nf4").caveats
+    layer = next(m for m in bone.model.modules() if is_quantised(m))
+    torch.manual_seed(0)
+    quiet = torch.randn(1, layer.in_features)
+    loud = quiet.clone()
+    loud[0, 0] = 50.0  # above LLM.int8()'s limit for a column of eight bits
+    with torch.inference_mode():
+        alone, beside = layer(quiet), layer(torch.cat([quiet, loud]))[:1]
+    assert not torch.equal(alone, beside)
+    torch.testing.assert_close(alone, beside, rtol=5e-2, atol=5e-2)
 
 
 def test_full_fine_tuning_is_refused_and_the_method_for_it_named(folders):

@@ -45,6 +45,21 @@ def test_figures_need_no_torch(modules):
     assert asked.stdout.strip() == "[]", asked.stdout + asked.stderr
 
 
+def test_what_forks_has_not_asked_for_a_gpu():
+    # A worker imports `trial` and forks; where CUDA was asked anything before, no child can use it.
+    code = (
+        "import torch\n"
+        "asked = []\n"
+        "for name in ('is_available', 'device_count', 'init', '_lazy_init', 'is_bf16_supported', 'mem_get_info'):\n"
+        "    setattr(torch.cuda, name, lambda *_, name=name, **__: asked.append(name))\n"
+        "import luthier.engines.local, luthier.trial\n"
+        "assert not torch.cuda.is_available()\n"
+        "print(asked)"
+    )
+    asked = python(code)
+    assert asked.stdout.strip() == "['is_available']", asked.stdout + asked.stderr  # the one line above
+
+
 def test_import_takes_a_fifth_of_a_second_at_most():
     # The machine may be busy: the best of several, measured inside the process, so that starting Python is no part.
     code = "import time\nt = time.perf_counter()\nimport luthier\nprint(time.perf_counter() - t)"

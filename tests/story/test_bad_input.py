@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from luthier import Backbone, Budget, Study, UserError, bases, files
 from luthier.errors import Damaged
+from luthier.report import build
 from luthier.study import finish, prepare, write
 from luthier.trial import Run
 from tests.story.conftest import BACKBONE, dialogues, write_rows
@@ -166,6 +168,23 @@ def test_rows_longer_than_the_limit_are_counted(data: Path, tmp_path: Path):
         if "training inputs were cut" in c and c.startswith(f"{len(prepared.splits['train'])} of")
     ]
     assert any("test inputs were cut" in c for c in finish(tmp_path / "s")["trials"][0]["caveats"])
+
+
+def test_what_must_be_said_of_a_checkpoint_is_said_in_the_report(data: Path, here: None, tmp_path: Path):
+    bone = tiny.backbone("t5")
+    bone.tokenizer.save_pretrained(tmp_path / "weights")
+    bone.model.save_pretrained(tmp_path / "weights")
+    tensors = load_file(tmp_path / "weights" / "model.safetensors") | {"left.over": torch.zeros(3)}
+    save_file(tensors, tmp_path / "weights" / "model.safetensors", metadata={"format": "pt"})
+    budget = Budget(steps=1, max_input_tokens=24, max_answer_tokens=2, search=0.0)
+    found = Study(
+        str(tmp_path / "weights"), str(data / "ok.jsonl"), "zero_shot, lora(rank=2)", budget, test_rows=2, out="s"
+    ).run()
+    build(tmp_path / "s")
+    said = "the model has no place for 1 of the checkpoint's tensors, first left.over"
+    assert [c["who"]["en"] for c in found["caveats"] if c["said"]["en"] == said] == ["every trial"]
+    page = (tmp_path / "s" / "report.html").read_text(encoding="utf-8")
+    assert said.replace("'", "&#39;") in page and "检查点中有 1 个张量在模型中没有位置" in page
 
 
 def test_a_limit_without_room_is_refused(data: Path, tmp_path: Path):
