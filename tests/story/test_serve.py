@@ -182,6 +182,20 @@ def test_what_is_wrong_has_a_code_that_clients_know(up: Up):
     assert "str" not in answer["error"]["param"].split(".")
 
 
+@pytest.mark.parametrize(
+    ("field", "param", "said"),
+    [
+        ("tools", "tools", "tools: not available"),
+        ("max_token", None, "body: a field is not known; did you mean max_tokens?"),
+        ("sk_secret_of_a_client", None, "body: a field is not known"),
+    ],
+)
+def test_a_field_that_is_not_known_is_named_where_it_is_the_apis_own(up: Up, field, param, said):
+    body = {"model": up.models[0], "messages": [{"role": "user", "content": "a"}], field: [1]}
+    status, answer = up.ask("POST", "/v1/chat/completions", body)
+    assert (status, answer["error"]["param"], answer["error"]["message"]) == (400, param, said)
+
+
 def test_hostile_bodies_are_the_clients_fault(up: Up):
     for raw in HOSTILE:
         status, answer = up.ask("POST", "/v1/completions", raw.replace(b'"M"', json.dumps(up.models[0]).encode()))

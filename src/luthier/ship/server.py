@@ -11,13 +11,16 @@ from fastapi.responses import JSONResponse
 
 from .. import __version__
 from ..errors import TooLong, UserError
+from ..spell import closest
 from .body import Fault
 from .desk import Desk
 from .guard import Guard
-from .openai import FIELDS
+from .openai import FIELDS, UNAVAILABLE
 from .routes import answering, changing, looking
 from .shapes import ErrorAnswer
 
+LONGEST = 40
+"""Letters of an unknown field that are compared with the known ones."""
 FAULTS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorAnswer, "description": "The request is wrong, or comes too often"},
     "5XX": {"model": ErrorAnswer, "description": "The server is shutting down, or failed"},
@@ -59,8 +62,14 @@ def _of_route(fault: HTTPException) -> Fault:
 def _of_shape(fault: RequestValidationError) -> Fault:
     """The first thing that is wrong, without repeating what the client sent."""
     first = fault.errors()[0]
-    place = ".".join(str(step) for step in first["loc"][1:] if step in FIELDS or isinstance(step, int))
-    return Fault(400, f"{place or 'body'}: {first['msg']}", "invalid_value", param=place or None)
+    steps, said = first["loc"][1:], first["msg"]
+    place = ".".join(str(step) for step in steps if step in FIELDS | UNAVAILABLE or isinstance(step, int))
+    if first["type"] == "extra_forbidden":
+        field = str(steps[-1])[:LONGEST]
+        said = (
+            "not available" if field in UNAVAILABLE else f"a field is not known; {closest(field, FIELDS)}".rstrip("; ")
+        )
+    return Fault(400, f"{place or 'body'}: {said}", "invalid_value", param=place or None)
 
 
 TURNS: dict[Any, Callable[[Any], Fault]] = {
