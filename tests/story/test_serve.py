@@ -135,7 +135,7 @@ def test_every_route_but_the_health_checks_wants_the_token(up: Up):
     for verb, path in [*routes, ("GET", "/openapi.json"), ("GET", "/nowhere"), ("POST", "/v1/../docs")]:
         for wrong in ("", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \xff"):
             status, answer = up.ask(verb, path, b"{}" if verb == "POST" else None, authorization=wrong)
-            assert status == (200 if path in ("/livez", "/readyz") else 401), (verb, path, wrong, answer)
+            assert status == (200 if path in ("/livez", "/readyz", "/health") else 401), (verb, path, wrong, answer)
     assert TOKEN not in up.log.read_text()
 
 

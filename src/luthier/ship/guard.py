@@ -18,7 +18,7 @@ from .desk import Desk
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-OPEN = ("/livez", "/readyz")
+OPEN = ("/livez", "/readyz", "/health")
 """Routes that need no token: they say nothing but yes or no."""
 INSIDE = 256
 """Requests at the same time, of any kind."""

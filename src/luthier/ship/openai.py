@@ -135,31 +135,9 @@ FIELDS = frozenset(
 )
 """What a request may call by name; other steps of a fault's place are the validator's own."""
 
-UNAVAILABLE = frozenset(
-    [
-        "audio",
-        "file",
-        "function_call",
-        "functions",
-        "image_url",
-        "input_audio",
-        "json_schema",
-        "logit_bias",
-        "logprobs",
-        "min_p",
-        "modalities",
-        "prediction",
-        "reasoning_effort",
-        "repetition_penalty",
-        "suffix",
-        "tool_call_id",
-        "tool_calls",
-        "tool_choice",
-        "tools",
-        "top_k",
-        "top_logprobs",
-        "verbosity",
-        "web_search_options",
-    ]
-)
+UNAVAILABLE = frozenset([
+    "audio", "file", "function_call", "functions", "image_url", "input_audio", "json_schema", "logit_bias", "logprobs",
+    "min_p", "modalities", "prediction", "reasoning_effort", "repetition_penalty", "suffix", "tool_call_id",
+    "tool_calls", "tool_choice", "tools", "top_k", "top_logprobs", "verbosity", "web_search_options",
+])  # fmt: skip
 """Settings of this API, and of other servers of it, that would change the answer and do not exist here."""

@@ -60,6 +60,7 @@ def looking(app: FastAPI, desk: Desk) -> None:
         """Does the thread that owns the model live?"""
         return PlainTextResponse("yes\n", 200 if desk.owner.is_alive() else 503)
 
+    @app.get("/health", response_class=PlainTextResponse)
     @app.get("/readyz", response_class=PlainTextResponse)
     async def readyz() -> Response:
         """May requests come now?"""
