@@ -56,8 +56,8 @@ def rebuilt(folder: Path, out: Path | None = None, texts: bool = True) -> dict[s
         )
     found = {}
     for name in begun:
-        found[name] = finish(folder / name)
-        report.build(folder / name, out and out / name, texts)
+        found[name] = finish(folder / name, keep=out is None)
+        report.build(folder / name, out and out / name, texts, found[name])
     return written(out or folder, told_of(asked_for, found))
 
 

@@ -15,6 +15,7 @@ from .encode import plan
 from .errors import DataError, UserError
 from .predict import predict as predicted
 from .records import Example, to_json
+from .results import finished
 from .tasks.template import columns_of, required_columns
 from .trial import Run, trained_delta
 
@@ -38,14 +39,9 @@ def opened(trial: Path, backbone: Backbone | None = None) -> tuple[Run, Delta]:
     """A finished trial and what it learned; on `backbone` where that is the one it was trained on.
 
     Raises:
-        UserError: no finished trial there.
+        UserError: no trial there that ended well; Damaged: a file of it is not what it was.
     """
-    if not (trial / "trial.json").exists():
-        raise UserError(
-            f"{trial} holds no trial.", "a trial's folder", "luthier list shows the studies; a trial is a folder inside"
-        )
-    if not (trial / "manifest.json").exists():
-        raise UserError(f"The trial in {trial} is not finished.", "a finished one", "finish its study with --resume")
+    finished(trial)
     run = Run(trial, tell=lambda _: None)
     if backbone is not None and backbone.fingerprint == run.trial.fingerprint:
         run.backbone = backbone

@@ -24,7 +24,7 @@ UNWRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDI
 
 
 @contextmanager
-def _disk_faults(path: Path) -> Iterator[None]:
+def disk_faults(path: Path) -> Iterator[None]:
     """Turn what the disk says into what the user can do."""
     try:
         yield
@@ -52,7 +52,7 @@ def write_bytes(path: Path | str, content: bytes) -> None:
 def write_pieces(path: Path | str, pieces: Iterable[Any]) -> None:
     """The same, of bytes or arrays of bytes one behind the other."""
     path = Path(path)
-    with _disk_faults(path):
+    with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -89,17 +89,17 @@ class Appender:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        with _disk_faults(self.path):
+        with disk_faults(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[str] = self.path.open("a", encoding="utf-8")
 
     def append(self, value: Any) -> None:
-        with _disk_faults(self.path):
+        with disk_faults(self.path):
             self._file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
             self._file.flush()
 
     def sync(self) -> None:
-        with _disk_faults(self.path):
+        with disk_faults(self.path):
             os.fsync(self._file.fileno())
 
     def cut(self, lines: int) -> None:
@@ -123,9 +123,8 @@ def read_json(path: Path | str) -> Any:
 
 def read_jsonl(path: Path | str) -> list[Any]:
     """All lines of a JSON-lines file of ours."""
-    lines = Path(path).read_text(encoding="utf-8").split("\n")
     try:
-        return [json.loads(line) for line in lines if line]
+        return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").split("\n") if line]
     except ValueError as fault:
         raise Damaged(f"{path} holds a torn line ({fault})") from fault
 
@@ -148,6 +147,12 @@ def seal(folder: Path | str, facts: dict[str, Any], names: Iterable[str] | None 
     write_json(folder / MANIFEST, {**facts, "files": listed})
 
 
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left half-written below a folder that has no hidden files of its own."""
+    for left in folder.rglob(".*"):
+        left.unlink()
+
+
 def sealed(folder: Path | str) -> dict[str, Any] | None:
     """The manifest of a finished folder, verified file by file; None where the folder is not finished.
 
@@ -158,11 +163,15 @@ def sealed(folder: Path | str) -> dict[str, Any] | None:
     if not (folder / MANIFEST).exists():
         return None
     manifest = read_json(folder / MANIFEST)
-    for name, fact in manifest["files"].items():
+    try:
+        facts = [(name, fact["bytes"], fact["sha256"]) for name, fact in manifest["files"].items()]
+    except (AttributeError, KeyError, TypeError) as fault:
+        raise Damaged(f"{folder / MANIFEST} lists no files") from fault
+    for name, size, digest in facts:
         path = folder / name
         if not path.exists():
             raise Damaged(f"{path} is missing, its manifest lists it")
-        if path.stat().st_size != fact["bytes"] or sha256(path) != fact["sha256"]:
+        if path.stat().st_size != size or sha256(path) != digest:
             raise Damaged(f"{path} differs from its manifest")
     return manifest
 

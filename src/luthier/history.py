@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from . import files
-from .errors import UserError
-from .results import outcome, read_predictions
+from .errors import Damaged, UserError
+from .results import finished, read_predictions
 from .score import verdicts
+
+COLUMNS = ("study", "backbone", "data", "task", "trials", "date")
 
 
 def studies(folder: Path) -> list[dict[str, Any]]:
@@ -23,39 +25,41 @@ def studies(folder: Path) -> list[dict[str, Any]]:
         )
     found = []
     for path in sorted(folder.glob("**/study.json"), key=lambda p: -p.stat().st_mtime):
-        study = files.read_json(path)
-        done = sum((path.parent / t / files.MANIFEST).exists() for t in study["trials"])
-        found.append(
-            {
-                "study": str(path.parent),
-                "backbone": study["backbone"]["name"],
-                "data": study["data"]["source"],
-                "task": study["task"],
-                "trials": f"{done}/{len(study['trials'])}",
-                "date": study["environment"]["date"],
-            }
-        )
+        try:
+            found.append(_row(path))
+        except (Damaged, KeyError, TypeError):  # one torn file hides no other study
+            found.append({**dict.fromkeys(COLUMNS, ""), "study": str(path.parent), "trials": "damaged"})
     return found
+
+
+def _row(path: Path) -> dict[str, Any]:
+    study = files.read_json(path)
+    manifests = [path.parent / name / files.MANIFEST for name in study["trials"]]
+    done = sum(m.exists() and files.read_json(m)["status"] == "done" for m in manifests)
+    place, ended = str(path.parent), f"{done}/{len(study['trials'])}"
+    facts = (
+        place,
+        study["backbone"]["name"],
+        study["data"]["source"],
+        study["task"],
+        ended,
+        study["environment"]["date"],
+    )
+    return dict(zip(COLUMNS, facts))
 
 
 def difference(a: Path, b: Path) -> list[dict[str, Any]]:
     """Settings and figures in which two trials differ, and the paired verdict where they answered the same rows.
 
     Raises:
-        UserError: one of them is no finished trial.
+        UserError: one of them is no trial that ended well.
     """
-    for folder in (a, b):
-        if not (folder / files.MANIFEST).exists():
-            raise UserError(
-                f"{folder} holds no finished trial.",
-                "a trial's folder with manifest.json",
-                "name one below a study's folder",
-            )
-    left, right = (_flat(files.read_json(f / "trial.json") | outcome(f)) for f in (a, b))
+    ends = [finished(folder) for folder in (a, b)]
+    left, right = (_flat(files.read_json(f / "trial.json") | end) for f, end in zip((a, b), ends))
     found = [{"what": k, "a": left.get(k), "b": right.get(k)} for k in {**left, **right} if left.get(k) != right.get(k)]
     said = {"a": read_predictions(a), "b": read_predictions(b)}
     if [p.id for p in said["a"]] == [p.id for p in said["b"]]:
-        metrics = [m for m in outcome(a)["metrics"] if m in outcome(b)["metrics"]]
+        metrics = [m for m in ends[0]["metrics"] if m in ends[1]["metrics"]]
         found += [
             {"what": f"verdict on {v.metric}", "a": v.verdict, "b": v.sentence["en"]} for v in verdicts(said, metrics)
         ]

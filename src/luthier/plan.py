@@ -7,11 +7,9 @@ taken from the references. What a pass costs says `costs`, from what `probe` mea
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -288,7 +286,6 @@ def foresee(asked: Asked, fresh: bool = False) -> dict[str, Any]:
         "disk_bytes": disk,
         "free_bytes": ours.free,
         "notes": [*crowded(), *changed.values()],
-        "free_disk_bytes": shutil.disk_usage(Path.cwd()).free,
         "trials": rounded(trials),
         "too_large": [
             {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import cores, files, inspection, tasks
+from . import cores, files, inspection, study_folder, tasks
 from . import data as sources
 from .backbone import Backbone
 from .baselines import pilot
@@ -65,6 +65,15 @@ class Prepared:
     def rows(self) -> int:
         return len(self.splits["train"])
 
+    def check(self, resume: bool) -> None:
+        """Refuse to mix it with another study.
+
+        Raises:
+            UserError: its folder holds one, or one below for its numbers of rows does.
+        """
+        for one in self.whole:
+            study_folder.check(one.folder, to_json(one.facts), resume)
+
     def foresee(self, fresh: bool = False) -> dict[str, Any]:
         """What all of it will take, as plain JSON values; `fresh` measures the machine and the backbone again."""
         return together([(one.rows, one.forecast(fresh and one is self.whole[0])) for one in self.whole])
@@ -72,7 +81,7 @@ class Prepared:
     def forecast(self, fresh: bool = False, tokens: Path | None = None) -> dict[str, Any]:
         """What this one study will take; `tokens` keeps the token plans for the trials."""
         asked = dataclasses.replace(self.asked, methods={t.id: t.method for t in self.trials}, tokens=tokens)
-        return foresee(asked, fresh)
+        return foresee(asked, fresh) | {"free_disk_bytes": study_folder.free_disk(self.folder)}
 
 
 def together(found: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
@@ -118,14 +127,15 @@ def prepare(study: Wanted, resume: bool) -> Prepared:
     check_numbers(study)
     found = read(study)
     *fewer, most = study.sizes or (None,)
-    if not fewer:
-        return prepare_one(study, found, most, resume)
-    check_sizes(study, found)
+    if fewer:
+        check_sizes(study, found)
     smaller = tuple(prepare_one(on_fewer(study, found, rows), found, rows, resume) for rows in fewer)
-    largest = prepare_one(study, found, most, resume)
-    return dataclasses.replace(
-        largest, smaller=smaller, facts={**largest.facts, "by_rows": [folder_of(rows) for rows in fewer]}
-    )
+    prepared = prepare_one(study, found, most, resume)
+    if fewer:
+        facts = {**prepared.facts, "by_rows": [folder_of(rows) for rows in fewer]}
+        prepared = dataclasses.replace(prepared, smaller=smaller, facts=facts)
+    prepared.check(resume)
+    return prepared
 
 
 def read(study: Wanted) -> Input:
@@ -241,9 +251,7 @@ def prepare_one(study: Wanted, found: Input, rows: int | None, resume: bool) -> 
     }
     if study.minutes is not None:
         facts["minutes"] = fitted
-    prepared = Prepared(study, facts, splits, trials, asked)
-    check_folder(prepared, resume)
-    return prepared
+    return Prepared(study, facts, splits, trials, asked)
 
 
 def fewer_than(asked: Mapping[str, int | None], splits: Mapping[str, Sequence[Example]]) -> list[str]:
@@ -321,36 +329,3 @@ def draw(examples: list[Example], rows: int | None, keep_labels: bool = False) -
         firsts = {examples[i].references[0]: i for i in reversed(order)}
         order.sort(key=lambda i: firsts[examples[i].references[0]] != i)
     return [examples[i] for i in sorted(order[:rows])]
-
-
-def check_folder(prepared: Prepared, resume: bool) -> None:
-    """Refuse to mix two studies in one folder; more methods or more seeds are the same study gone on with."""
-    path = prepared.folder / "study.json"
-    if not path.exists():
-        return
-    if not resume:
-        raise UserError(
-            f"{prepared.folder} already holds a study.",
-            "--resume continues it, another --out starts a new one",
-            "add --resume or choose another folder",
-        )
-    old = files.read_json(path)
-    same, grown = ["backbone", "data", "task_spelled", "budget"], ["methods", "seeds"]
-    same += ["fixed"] * ("fixed" in old)  # studies from before it was kept have chosen nothing
-    comparable = [{k: _stable(v.get(k)) for k in (*same, *grown)} for v in (old, to_json(prepared.facts))]
-    changed = [k for k in same if comparable[0][k] != comparable[1][k]]
-    changed += [k for k in grown if not set(comparable[0][k] or ()) <= set(comparable[1][k])]
-    if changed:
-        was = "; ".join(f"{k}: {comparable[0][k]!s:.80} → {comparable[1][k]!s:.80}" for k in changed)
-        raise UserError(
-            f"{prepared.folder} was made with other settings ({was}).",
-            "the same settings, with more methods or seeds if you like",
-            "use the same command, or another --out",
-        )
-
-
-def _stable(value: Any) -> Any:
-    """What must agree between two runs of one study (paths and notes may differ)."""
-    if isinstance(value, dict):
-        return {k: v for k, v in value.items() if k not in ("notes", "source", "name", "device")}
-    return value

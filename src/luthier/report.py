@@ -22,25 +22,28 @@ from .pages.summary import Entry, Results
 from .records import Example, Prediction, from_json
 
 
-def build(folder: Path | str, out: Path | None = None, texts: bool = True) -> tuple[Path, Path]:
+def build(
+    folder: Path | str, out: Path | None = None, texts: bool = True, results: Results | None = None
+) -> tuple[Path, Path]:
     """Write `report.md` and `report.html` and return their paths, in this order.
 
     Args:
         out: where to; the study folder itself where None.
         texts: show rows and answers; without them the report may go where the data may not.
+        results: what `results.json` would hold; read from there where None.
 
     Raises:
         UserError: the folder holds no `results.json`.
         Damaged: `results.json` is torn. Other torn files are left out and named in the report.
     """
     folder = Path(folder)
-    if not (folder / "results.json").is_file():
+    if results is None and not (folder / "results.json").is_file():
         raise UserError(
             f"{folder} holds no results.json.",
             "the folder of a finished study, as luthier compare leaves it",
             "name that folder, or run luthier compare first",
         )
-    facts = _facts(folder, files.read_json(folder / "results.json"), texts)
+    facts = _facts(folder, files.read_json(folder / "results.json") if results is None else results, texts)
     paths = (out or folder) / "report.md", (out or folder) / "report.html"
     for path, text in zip(paths, (pages.markdown(**facts), pages.html(**facts))):
         files.write_text(path, text)

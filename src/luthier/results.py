@@ -12,7 +12,7 @@ from . import baselines, files, sentences, why
 from .alarms import alarms, prompts
 from .by_task import by_task
 from .caveats import gathered
-from .errors import Damaged
+from .errors import Damaged, UserError
 from .metrics import direction
 from .records import Example, Prediction, from_json, to_json
 from .score import ALWAYS, Runs, figures, method_verdicts, resolution, scores
@@ -25,8 +25,8 @@ Said = Mapping[str, Sequence[Prediction]]
 Trials = Sequence[Mapping[str, Any]]
 
 
-def finish(folder: Path) -> dict[str, Any]:
-    """Gather the trials of a study folder into `results.json`; needs no model and no tensor.
+def finish(folder: Path, keep: bool = True) -> dict[str, Any]:
+    """Gather the trials of a study folder, with `keep` into `results.json`; needs no model and no tensor.
 
     Beside `study`, `trials`, `verdicts` and `environment` it holds `caveats` (those of all trials, each said once with
     its trials), `references` (lines that need no model, with the verdict of the best method against each), `why` (what
@@ -65,8 +65,9 @@ def finish(folder: Path) -> dict[str, Any]:
             results["by_task"] = found
         results["why"]["unmoved"] = why.unmoved(shown)
     if study.get("by_rows"):
-        results |= _by_rows(folder, results, said)
-    files.write_json(folder / "results.json", results)
+        results |= _by_rows(folder, results, said, keep)
+    if keep:
+        files.write_json(folder / "results.json", results)
     return results
 
 
@@ -81,10 +82,10 @@ def _named(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return trials
 
 
-def _by_rows(folder: Path, results: dict[str, Any], said: Said) -> dict[str, Any]:
+def _by_rows(folder: Path, results: dict[str, Any], said: Said, keep: bool) -> dict[str, Any]:
     """The same study on fewer training rows (`studies`, itself last), and what the last step up brought (`gains`)."""
     names = results["study"]["by_rows"]
-    found = [finish(folder / name) for name in names] + [results]
+    found = [finish(folder / name, keep) for name in names] + [results]
     kept = ("study", "trials", "verdicts")
     studies = [{k: one[k] for k in kept} for one in found]
     below = {
@@ -234,8 +235,34 @@ def _examples(folder: Path) -> dict[str, list[Example]]:
     return found
 
 
+def finished(folder: Path) -> dict[str, Any]:
+    """The `outcome` of a trial that ended well.
+
+    Raises:
+        UserError: there is none, or it has not ended, or not well.
+        Damaged: one of its files is not what it was.
+    """
+    if not (folder / "trial.json").exists():
+        raise UserError(
+            f"{folder} holds no trial.",
+            "a trial's folder",
+            "luthier list shows the studies; a trial is a folder inside",
+        )
+    found = outcome(folder)
+    if found["status"] == "unfinished":
+        raise UserError(f"The trial in {folder} is not finished.", "a finished one", "finish its study with --resume")
+    if found["status"] != "done":
+        why = str(found["error"]).removeprefix(f"{found['status']}: ")
+        raise UserError(
+            f"The trial in {folder} ended as {found['status']}: {why}.", "a finished one", "take another trial"
+        )
+    return found
+
+
 def outcome(folder: Path) -> dict[str, Any]:
     """One trial as a row of `results.json`."""
+    if not (folder / "trial.json").exists():
+        raise Damaged(f"{folder / 'trial.json'} is missing")
     trial = files.read_json(folder / "trial.json")
     blank = {
         "status": "unfinished",

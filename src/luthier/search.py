@@ -23,7 +23,7 @@ from .backbone import Backbone
 from .batches import steps_per_epoch, total_steps
 from .delta import Delta
 from .encode import Plan
-from .errors import Refused, TrialFailed
+from .errors import Damaged, Refused, TrialFailed
 from .methods import Method
 from .records import Budget, Pace, Probe, from_json, to_json
 from .train import Training, mean_loss
@@ -249,6 +249,14 @@ def structure_edge(forms: Sequence[Method], chosen: Method) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _finished(path: Path) -> list[Probe]:
+    """Those of an interrupted search; none where the file is torn, because they can be run again."""
+    try:
+        return [from_json(Probe, value) for value in files.read_json(path)]
+    except (FileNotFoundError, Damaged):
+        return []
+
+
 class Probes:
     """The probes of one method in one study; one that was finished before is read and not run.
 
@@ -260,7 +268,7 @@ class Probes:
 
     def __init__(self, path: Path, ground: Ground, steps: int, plain: Method) -> None:
         self.path, self.ground, self.steps, self.plain, self.done = path, ground, steps, plain, 0
-        self.finished = [from_json(Probe, v) for v in files.read_json(path)] if path.exists() else []
+        self.finished = _finished(path)
 
     def of(self, method: Method, rate: float, steps: int) -> Probe:
         """The probe of a form of the method and a learning rate (peak) over `steps` steps."""

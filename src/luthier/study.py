@@ -23,6 +23,7 @@ from .prepare import Prepared, prepare, together
 from .probe import ProbeFailed
 from .records import to_json
 from .results import finish
+from .study_folder import held
 from .wanted import Wanted
 
 Tell = Callable[[dict[str, Any]], None]
@@ -64,6 +65,11 @@ class Study(Wanted):
             UserError: anything the user can mend; nothing half-written is left.
         """
         prepared = prepare(self, resume)
+        with held(Path(self.out)):
+            prepared.check(resume)  # another process may have begun meanwhile
+            return self._run(prepared, tell)
+
+    def _run(self, prepared: Prepared, tell: Tell) -> dict[str, Any]:
         write(prepared)
         if prepared.facts["pilot"]:
             tell({"phase": "pilot"} | prepared.facts["pilot"])

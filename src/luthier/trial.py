@@ -45,6 +45,8 @@ class Run(TrialFolder):
             (self.folder / files.MANIFEST).unlink()
             self.caveats.append(f"computed again: {fault}")
             self.method = trained_method(self.folder, self.trial)
+        files.sweep(self.folder)
+        (self.folder / "failure.json").unlink(missing_ok=True)  # of an earlier attempt
         try:
             facts = self._work()
         except (TrialFailed, Refused) as fault:

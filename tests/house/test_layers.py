@@ -23,6 +23,7 @@ FLOORS = (
     ),
     (
         "tensor_file",
+        "study_folder",
         "metrics",
         "tasks",
         "data",

@@ -310,4 +310,4 @@ def test_what_would_be_open_to_others_is_refused(told: Told, say, monkeypatch):
     ):
         answer = say("serve", trial, "--port", "0", *words)
         assert answer.code == 2 and said in answer.err, (words, answer)
-    assert "no finished trial" in say("serve", told.folder, "--port", "0").err
+    assert "holds no trial" in say("serve", told.folder, "--port", "0").err

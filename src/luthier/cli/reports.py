@@ -77,8 +77,8 @@ def _report(options: argparse.Namespace) -> int:
         return DONE
     if not (folder / "study.json").exists():
         raise UserError(f"{folder} holds no study.", "a folder with study.json", "luthier list shows the studies here")
-    results = finish(folder)
-    pages = report.build(folder, out, options.texts)
+    results = finish(folder, keep=out is None)  # a report that goes elsewhere leaves the study alone
+    pages = report.build(folder, out, options.texts, results)
     if options.json:
         print(json.dumps(results, ensure_ascii=False))
     else:

@@ -18,7 +18,7 @@ from ..encode import uses_head
 from ..errors import Refused, UserError
 from ..methods import METHODS, Method
 from ..pretrained import sketch_classifier
-from ..results import outcome
+from ..results import finished, outcome
 from ..spell import parse
 from ..store import HEAD_NAMES
 from ..trial import Run
@@ -80,13 +80,13 @@ def learned_of(folder: Path) -> Learned:
     Raises:
         UserError: a study's folder, no trial, an unfinished or failed one; Refused: a method that learns nothing.
     """
-    _check(folder)
+    facts = _checked(folder)
     run, delta = opened(folder)
-    facts = outcome(folder)
     return Learned(run, run.method, delta, origin_of(run.backbone), facts, _study(folder))
 
 
-def _check(folder: Path) -> None:
+def _checked(folder: Path) -> dict[str, Any]:
+    """How the trial ended."""
     if (folder / "study.json").exists():
         trials = [name for name in files.read_json(folder / "study.json")["trials"] if _trains(folder / name)]
         raise UserError(
@@ -94,24 +94,14 @@ def _check(folder: Path) -> None:
             ", ".join(str(folder / name) for name in trials) or "a study with a method that trains",
             "name one of these folders",
         )
-    if not (folder / "trial.json").exists():
-        raise UserError(
-            f"{folder} holds no trial.",
-            "a trial's folder",
-            "luthier list shows the studies; a trial is a folder inside",
-        )
-    word = files.read_json(folder / "trial.json")["method"]
-    if not parse(word, METHODS).trains:
+    word = files.read_json(folder / "trial.json")["method"] if (folder / "trial.json").exists() else ""
+    if word and not parse(word, METHODS).trains:
         raise Refused(
             f"{folder.name} is {word}: it learned nothing, so there is nothing to export.",
             "trials of methods that train",
             "use the backbone itself, or export another trial",
         )
-    status = outcome(folder)["status"]
-    if status == "unfinished":
-        raise UserError(f"The trial in {folder} is not finished.", "a finished one", "finish its study with --resume")
-    if status != "done":
-        raise UserError(f"The trial in {folder} ended as {status}.", "a finished one", "export another trial")
+    return finished(folder)
 
 
 def _trains(folder: Path) -> bool:

@@ -21,6 +21,7 @@ from ..encode import plan
 from ..errors import DataError, Refused, TooLong, UserError
 from ..predict import label_ids
 from ..records import Example
+from ..results import finished
 from ..tasks.template import columns_of, required_columns
 from ..trial import Run, trained_delta
 
@@ -111,12 +112,10 @@ def open_served(folder: Path, backbone: Backbone | None = None) -> Served:
     """A finished trial on `backbone`, or on a backbone of its own where there is none yet.
 
     Raises:
-        UserError: no finished trial there, or one of another backbone.
+        UserError: no trial there that ended well, or one of another backbone.
         Damaged: a file of the trial is not what its manifest says.
     """
-    facts = files.sealed(folder) if (folder / "trial.json").exists() else None
-    if facts is None or facts.get("status") != "done":
-        raise UserError(f"{folder} holds no finished trial.", "a trial's folder", "luthier list shows the studies")
+    finished(folder)
     run = Run(folder, tell=lambda _: None)
     if run.task.kind == "read":
         raise Refused(
@@ -135,7 +134,8 @@ def open_served(folder: Path, backbone: Backbone | None = None) -> Served:
     delta = trained_delta(run).eval()
     if not store.finite(delta.shipped()):
         raise UserError(f"{folder.name} holds weights that are no numbers.", "a whole delta", "train it again")
-    digests = [f"{name} {fact['sha256']}" for name, fact in facts["files"].items() if name.startswith("delta/")]
+    listed = files.read_json(folder / files.MANIFEST)["files"]
+    digests = [f"{name} {fact['sha256']}" for name, fact in listed.items() if name.startswith("delta/")]
     version = hashlib.sha256("\n".join([run.backbone.fingerprint, *digests]).encode()).hexdigest()[:16]
     return Served(folder.resolve().name, run, delta, version, int((folder / "manifest.json").stat().st_mtime))
 
