@@ -5,6 +5,7 @@ Precision is chosen once, here, by what the machine does fast; everything else a
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import math
 import re
@@ -23,6 +24,7 @@ from .families import FAMILIES, FUSED, SHORT, Family
 from .heads import DenseHead, Head
 from .machine import fast_precision
 from .ops.linear import Linear
+from .seeding import seeded
 from .spell import closest
 
 PRECISIONS = ("auto", "fp32", "bf16", *pretrained.QUANTISED)
@@ -63,8 +65,7 @@ class Backbone:
         self.kind = self.family.kind
         self.precision = fast_precision() if precision == "auto" else precision
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        computed = fast_precision() if self.quantised else self.precision
-        dtype = torch.bfloat16 if computed == "bf16" else torch.float32
+        dtype = torch.bfloat16 if self.computed == "bf16" else torch.float32
         self.model, self.caveats = pretrained.open_model(self.path, config, self.family, dtype, self.precision)
         self.tokenizer = pretrained.open_tokenizer(self.path)
         self._freeze(new)
@@ -103,16 +104,32 @@ class Backbone:
         """Linear weights are kept in fewer bits: they can be acted on, not trained."""
         return self.precision in pretrained.QUANTISED
 
+    @property
+    def computed(self) -> str:
+        """What it computes in: `fp32` or `bf16`."""
+        return fast_precision() if self.quantised else self.precision
+
     def _freeze(self, new: Sequence[str]) -> None:
         self.taught = tuple(tokens.add(self.model, self.tokenizer, new)) if new else ()
         dress(self.model.eval().requires_grad_(False))
-        if self.device.type == "cuda" and not self.quantised:  # quantised weights are loaded where they stay
-            self.model.to(self.device)
+        if self.device.type == "cuda":
+            # It plans anew for every shape, and with cuDNN 9.20 masked rows of some lengths get gradients that are no
+            # numbers (pytorch/pytorch#196678); the kernel that takes its place has neither fault.
+            torch.backends.cuda.enable_cudnn_sdp(False)
+            if not self.quantised:  # quantised weights are loaded where they stay
+                self.model.to(self.device)
         packed = {id(m.weight): m for m in self.model.modules() if pretrained.is_quantised(m)}
         sizes = {id(p): p.numel() for p in self.model.parameters()}
         self.parameters = sum((sizes | {i: math.prod(_shape(m)) for i, m in packed.items()}).values())
         if self.tokenizer is not None and self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token  # masks are explicit, the id is only a filler
+
+    def forget(self, sketch: Backbone) -> None:
+        """Let the weights go, for those of a sketch of the same backbone; what is known of them stays."""
+        self.model = sketch.model
+        if self.device.type == "cuda":
+            gc.collect()  # modules are in circles with their hooks
+            torch.cuda.empty_cache()
 
     def check_untouched(self) -> None:
         """Compare the weights with the fingerprint.
@@ -290,8 +307,7 @@ class Backbone:
                 f"{self.name} is an encoder-decoder and has no class head.", "label words as text", "leave head off"
             )
         dropout = getattr(config, "classifier_dropout", None) or getattr(config, "hidden_dropout_prob", 0.0)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             if self.kind == "causal":
                 head: nn.Module = Head(width, labels, bias=False)
             elif getattr(self.model.base_model, "pooler", None) is not None:

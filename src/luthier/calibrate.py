@@ -160,6 +160,7 @@ def device_name() -> str:
 def free_bytes() -> int:
     """Memory that a new process may take now: of the device where there is one."""
     if torch.cuda.is_available():
+        torch.cuda.empty_cache()  # what this process had and no longer has is free
         return torch.cuda.mem_get_info()[0]
     info = Path("/proc/meminfo")
     if info.exists():

@@ -25,6 +25,7 @@ class Widths:
         inputs, answers: weights of the matrices that an input token, an answer token passes.
         labels: weights of the output head.
         within, beside, across: attention heads over inputs, over answers, from answers to inputs.
+        kept: bytes of the keys and values that an input token, an answer token leaves behind while answers are said.
         joined: answers stand behind inputs in one row (causal backbones).
     """
 
@@ -34,23 +35,30 @@ class Widths:
     within: float
     beside: float
     across: float
+    kept: tuple[int, int]
     joined: bool
 
     @classmethod
     def of(cls, backbone: Backbone) -> Widths:
         """Counted from the module shapes; a sketch is enough."""
         sizes, heads = {"inputs": 0, "answers": 0}, {"within": 0, "beside": 0, "across": 0}
+        keys = dict(heads)
         for site in {s.path: s for s in backbone.sites("all")}.values():
             # Keys and values of cross attention are computed from the encoder's tokens.
             across = _crosses(site.path) and site.role in ("attention.key", "attention.value")
             stack = "answers" if "decoder" in site.path.split(".") and not across else "inputs"
             sizes[stack] += site.features_in * site.features_out
         count = backbone.model.config.num_attention_heads
-        for site, _, _ in backbone.attentions():
+        for site, key_heads, width in backbone.attentions():
             decoder = "decoder" in site.path.split(".") and backbone.kind == "seq2seq"
-            heads["across" if _crosses(site.path) else "beside" if decoder else "within"] += count
+            place = "across" if _crosses(site.path) else "beside" if decoder else "within"
+            heads[place] += count
+            keys[place] += key_heads * width
+        both = 2 * (2 if backbone.computed == "bf16" else 4)
+        joined = backbone.kind == "causal"  # else the encoder's own keys are gone once it has read
+        kept = (both * keys["within" if joined else "across"], both * keys["within" if joined else "beside"])
         head = backbone.model.get_output_embeddings()
-        return cls(**sizes, labels=head.weight.numel() if head else 0, **heads, joined=backbone.kind == "causal")
+        return cls(**sizes, labels=head.weight.numel() if head else 0, **heads, kept=kept, joined=joined)
 
 
 def _crosses(path: str) -> bool:

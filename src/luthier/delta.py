@@ -88,6 +88,9 @@ class Actor(nn.Module):
         """Change the module's keyword arguments (attention modules: a prefix enters here)."""
         return keywords
 
+    def forget(self) -> None:
+        """Drop what was made of the weights for passes without gradients: they may be others from now on."""
+
     def affine(self) -> Affine | None:
         """What `after` does, where it is a gain, a shift and a low rank: many deltas then share their products."""
         return None
@@ -170,6 +173,10 @@ class Delta(nn.Module):
         if self.head is not None:
             self.head.load_state_dict({n[5:]: t for n, t in tensors.items() if n.startswith("head.")})
 
+    def forget(self) -> None:
+        for actor in self.actors:
+            actor.forget()
+
     def mount(self, model: nn.Module) -> list[Any]:
         """Extra work at attach time; returns handles with `remove()`. Only full fine-tuning needs it."""
         return []
@@ -204,12 +211,13 @@ def attach(model: nn.Module, *deltas: Delta) -> Iterator[Call]:
     """Let `deltas` act on `model` inside the `with` block.
 
     Every delta acts on all rows until `call.rows` says otherwise. On exit, also by an exception, the model is
-    bit for bit what it was.
+    bit for bit what it was. While passes have no gradients, what a delta learned does not change inside.
     """
     call = Call(rows=[None] * len(deltas))
     handles: list[Any] = []
     try:
         for delta in deltas:
+            delta.forget()
             handles += delta.mount(model)
         for path, seats in _seats(deltas).items():
             module = model.get_submodule(path)
@@ -218,6 +226,8 @@ def attach(model: nn.Module, *deltas: Delta) -> Iterator[Call]:
     finally:
         for handle in reversed(handles):
             handle.remove()
+        for delta in deltas:
+            delta.forget()
 
 
 Seat = tuple[int, Part | None, Actor]

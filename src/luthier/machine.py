@@ -40,7 +40,8 @@ def share_cores() -> None:
 
 
 def environment() -> dict[str, Any]:
-    """Versions, hardware, commit and date, as plain JSON values; imports nothing heavy."""
+    """Versions, hardware, commit and date, as plain JSON values; imports nothing heavy, and names a GPU where torch is
+    there already."""
     return {
         "luthier": __version__,
         "python": platform.python_version(),
@@ -51,7 +52,15 @@ def environment() -> dict[str, Any]:
         "commit": commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **{p: installed(p) for p in PACKAGES},
+        **_gpu(),
     }
+
+
+def _gpu() -> dict[str, Any]:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {}
+    return {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
 
 
 def installed(package: str) -> str | None:

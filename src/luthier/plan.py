@@ -31,9 +31,9 @@ from .work import Asked, Sizes, Work
 RUNAWAY = 0.05
 """Share of a tuned method's answers that are taken to run to the limit, as small backbones' do; the others are
 as long as the references. Untuned ones are taken to run to the limit."""
-RESIDENT = {"cpu": (1.55, 0.45), "cuda": (1.0, 0.0)}
-"""Memory for a byte of tensors alive, in training and when answering follows: freed blocks that the system's
-allocator cannot hand out again. Measured on seedling-t5."""
+RESIDENT = (1.55, 0.45)
+"""Memory of a CPU for a byte of tensors alive, in training and when answering follows: freed blocks that the system's
+allocator cannot hand out again. Measured on seedling-t5. A GPU's own allocator is asked what tensors held."""
 STATE = 16
 """Bytes for a trained parameter beside its gradient: itself, AdamW's two moments, the copy of the best."""
 COMPILED = 2 * 2**20
@@ -98,7 +98,6 @@ class Planner:
         self.train = Cost.of(widths, known["train"], bool(classes))
         self.infer = Cost.of(widths, known["infer"], bool(classes))
         self.decode = Decode.of(known["decode"]) if known["decode"] else Decode(0.0, 0.0, 0.0)
-        self.resident = RESIDENT["cuda" if torch.cuda.is_available() else "cpu"]
         self.compiles = backbone.precision == "bf16" and not torch.cuda.is_available()
 
     def trial(self, word: str, work: Work, budget: Budget, extra_tokens: int = 0) -> Forecast:
@@ -114,7 +113,7 @@ class Planner:
         predicting, alive = answering.whole(work.shots.get(word, work.test), method.trains)
         rest, passes = 1.5 * self.known["load"] + SCORING * len(work.test), [getattr(budget, name) for name in OPEN]
         if not method.trains:
-            memory = self.known["floor"] + self._compiled() / FORWARD + (1.0 + self.resident[1]) * alive
+            memory = self.known["floor"] + self._compiled() / FORWARD + self._resident(0.0, alive)
             return Forecast(0.0, 0.0, 0.0, predicting, predicting + rest, int(memory), 0, 0, *passes)
         cost = self.train.with_method(found, "train", "bytes")
         groups, epoch = work.train.epoch(budget), steps_per_epoch(len(work.train), budget)
@@ -132,9 +131,16 @@ class Planner:
         evaluate = once * evaluations(steps, epoch, budget)
         memory = self.known["floor"] + self._compiled() + STATE * found["trained"]
         held_P = bytes_again(cost, groups, self.backbone) if budget.recompute else cost.bytes(groups)
-        memory += self.resident[0] * float(held_P.max()) + self.resident[1] * max(alive, dev_alive)
+        memory += self._resident(float(held_P.max()), max(alive, dev_alive))
         whole = search + train + evaluate + predicting + rest
         return Forecast(search, train, evaluate, predicting, whole, int(memory), 9 * kept, kept, *passes)
+
+    @staticmethod
+    def _resident(training: float, answering: float) -> float:
+        """Memory for the most bytes of tensors alive in training, and in the answering that follows."""
+        if torch.cuda.is_available():
+            return max(training, answering)
+        return RESIDENT[0] * training + RESIDENT[1] * answering if training else (1.0 + RESIDENT[1]) * answering
 
     def _compiled(self) -> float:
         """Bytes of products that torch compiles in training."""
@@ -188,12 +194,12 @@ class Answering:
             passes = sizes.passes(micro_batches(sizes, np.arange(len(sizes)), Budget().batch_tokens))
             return float(self.infer.seconds(passes).sum()), float(self.infer.bytes(passes).max())
         order = sorted(range(len(sizes)), key=lambda r: -int(sizes.lengths[r, 0]))
-        queue, decoding = Queue(sizes.lengths[:, 0].tolist(), order), 0.0
+        queue, decoding, kept = Queue(sizes.lengths[:, 0].tolist(), order), 0.0, 0.0
         if self.work.limit:
             draw = np.random.default_rng(0)
             lengths = np.minimum(sizes.lengths[:, 1], self.work.limit)
             lengths[(draw.random(len(lengths)) < RUNAWAY) | (not tuned)] = self.work.limit
-            groups, decoding = self._decoded(queue, lengths.clip(1).tolist())
+            groups, decoding, kept = self._decoded(queue, lengths.clip(1).tolist())
         else:
             groups = list(queue.groups())
             if not sizes.classes:
@@ -202,11 +208,13 @@ class Answering:
         if self.infer.widths.joined and not sizes.classes:
             passes = Passes(passes.rows_P, passes.inputs_P, passes.answers_P, passes.rows_P)
         seconds = float(self.infer.seconds(passes).sum()) + decoding
-        return seconds, float(self.infer.bytes(passes).max())
+        return seconds, float(self.infer.bytes(passes).max()) + kept
 
-    def _decoded(self, queue: Queue, lengths: Sequence[int]) -> tuple[list[list[int]], float]:
-        """(rows that begin together, seconds) until every row has its length: as `decode.answers` goes about it."""
-        groups, seconds, left = [], 0.0, dict[int, int]()
+    def _decoded(self, queue: Queue, lengths: Sequence[int]) -> tuple[list[list[int]], float, float]:
+        """(rows that begin together, seconds, most bytes of keys and values) until every row has its length: as
+        `decode.answers` goes about it."""
+        groups, seconds, kept, left = [], 0.0, 0.0, dict[int, int]()
+        of_input, of_answer = self.infer.widths.kept
         while queue or left:
             new = queue.begin(list(left))
             if new:
@@ -218,8 +226,10 @@ class Answering:
             context = max(queue.widths[row] for row in rows) + sum(lengths[row] for row in rows) / len(rows) / 2
             seconds += steps * self.decode.seconds(len(rows), context)
             left |= {row: left[row] - steps for row in rows}
+            widest, longest = max(queue.widths[row] for row in left), max(lengths[row] - n for row, n in left.items())
+            kept = max(kept, len(left) * (of_input * widest + of_answer * longest))
             left = {row: n for row, n in left.items() if n}
-        return groups, seconds
+        return groups, seconds, kept
 
     def _words(self, sizes: Sizes, groups: Sequence[Sequence[int]]) -> tuple[float, float]:
         """Labels told by their words: every row is read with every label behind it."""

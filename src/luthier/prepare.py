@@ -147,6 +147,8 @@ def read(study: Wanted) -> Input:
     sketch = Backbone.sketch(study.backbone_name, study.precision)
     learned = max((in_front(sketch, method, task) for method in methods), default=0)
     whole = Backbone(study.backbone_name, study.precision) if isinstance(study.backbone, str) else study.backbone
+    if isinstance(study.backbone, str):
+        whole.forget(sketch)  # every trial opens its own: a GPU may have no room for one more
     plan(whole, task, splits["train"][:1], study.budget)  # a prompt that leaves no room for its row is refused here
     return Input(methods, sketch, whole, task, splits, table, [*notes, *table.notes], learned)
 

@@ -58,7 +58,7 @@ class TaughtRows(Actor):
         place_BS = self.place_V[ids_BS.clamp_min(0)]  # virtual ids are negative, and nobody's here
         rows_kd = self.taught() if self.scale is None else self.taught() * self.scale
         own_BS1 = ((place_BS >= 0) & (ids_BS >= 0))[..., None]
-        return torch.where(own_BS1, rows_kd[place_BS.clamp_min(0)].to(y_BSd.dtype), y_BSd)
+        return torch.where(own_BS1, F.embedding(place_BS.clamp_min(0), rows_kd).to(y_BSd.dtype), y_BSd)
 
     def _scored(self, x: Tensor, y: Tensor) -> Tensor:
         ids, bias_V = torch.tensor(self.ids, device=y.device), self._bias[0]

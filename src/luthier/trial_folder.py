@@ -21,6 +21,7 @@ from .encode import Plan, plan_on_disk, uses_head, uses_slots
 from .errors import Damaged, Refused
 from .methods import METHODS, Method
 from .records import Budget, Example, dumps, from_json, to_json
+from .seeding import seeded
 from .slots import pieces
 from .spell import parse
 from .tasks import parse_task
@@ -119,8 +120,7 @@ def fresh_delta(backbone: Backbone, method: Method, task: Any, seed: int) -> Del
             "methods that train",
             f"leave {method.word} out for {task.word} on {backbone.kind} backbones",
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         delta = method.delta(backbone)
     if backbone.taught and method.trains and not method.replaces_backbone:
         backbone.teach(delta)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from luthier import batches, decode
 from luthier.batches import Layout, Queue
-from luthier.costs import Decode
+from luthier.costs import Cost, Decode, Widths
 from luthier.decode import Decoding, answers
 from luthier.delta import attach
 from luthier.errors import SpellingError
@@ -128,7 +128,30 @@ def test_the_forecast_lets_rows_begin_as_the_decoder_does(narrow, monkeypatch):
     monkeypatch.setattr(decode, "Batch", Watched)
     lengths = {one.row: len(one.ids) for one in spoken(bone, tiny.delta(bone, "lora(rank=4)", moved=0.1), range(10))}
     assert len(set(lengths.values())) > 1, "all rows end together"
-    answering = Answering(None, Decode(call=1.0, row=0.0, look=0.0), None, Budget())
-    widths = [len(tiny.plan(bone).inputs[row]) for row in range(10)]
-    groups, seconds = answering._decoded(Queue(widths, range(10)), [lengths[row] for row in range(10)])
+    groups, seconds, _ = foretold(bone, lengths)
     assert (groups, seconds) == (begun, len(passes))
+
+
+def foretold(bone, lengths):
+    """What the forecast makes of ten rows: groups, passes, bytes of keys and values."""
+    infer = Cost(Widths.of(bone), None, None)
+    answering = Answering(infer, Decode(call=1.0, row=0.0, look=0.0), None, Budget())
+    widths = [len(tiny.plan(bone).inputs[row]) for row in range(10)]
+    return answering._decoded(Queue(widths, range(10)), [lengths[row] for row in range(10)])
+
+
+@pytest.mark.parametrize("family", ["bart", "t5", "llama", "gpt2", "bloom"])
+def test_the_forecast_knows_what_keys_and_values_take(family, narrow, monkeypatch):
+    bone, held = tiny.ending(family), []
+
+    class Watched(decode.Batch):
+        def _say(self, flow, rows):
+            said = super()._say(flow, rows)
+            sides = [getattr(flow.past, f"{side}_attention_cache", None) for side in ("self", "cross")]
+            layers = [layer for side in sides if side for layer in side.layers] or flow.past.layers
+            held.append(sum(t.numel() * t.itemsize for layer in layers for t in (layer.keys, layer.values)))
+            return said
+
+    monkeypatch.setattr(decode, "Batch", Watched)
+    lengths = {one.row: len(one.ids) for one in spoken(bone, tiny.delta(bone, "lora(rank=4)", moved=0.1), range(10))}
+    assert foretold(bone, lengths)[2] == pytest.approx(max(held), rel=0.2)

@@ -11,6 +11,7 @@ from luthier.batches import Layout, collate
 from luthier.delta import Delta, attach
 from luthier.errors import Refused
 from luthier.methods import METHODS
+from luthier.methods.dora import Decomposed
 from luthier.spell import parse
 from luthier.train import Training, loss_sum, mean_loss
 
@@ -136,3 +137,21 @@ def test_head_starts_the_same_for_all_methods():
     bone = tiny.shared("bert")
     one, two = tiny.delta(bone, "lora", seed=5).head, tiny.delta(bone, "prompt", seed=5).head
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values()))
+
+
+def test_norms_of_dora_are_made_once_for_answers_and_anew_for_other_weights(monkeypatch):
+    bone, asked = tiny.backbone("t5"), []
+    made, plain = tiny.delta(bone, "dora(rank=4)", moved=0.1), Decomposed.norm_o
+    monkeypatch.setattr(Decomposed, "norm_o", lambda self: asked.append(self) or plain(self))
+    batch = collate(tiny.plan(bone), range(4), Layout.of(bone, made))
+    with torch.no_grad(), attach(bone.model, made):
+        first, again = loss_sum(bone, made, batch), loss_sum(bone, made, batch)
+    assert torch.equal(first, again) and sorted(map(id, asked)) == sorted(map(id, made.actors))
+    with torch.no_grad():
+        for actor in made.actors:
+            actor.magnitude.mul_(1.1)
+        with attach(bone.model, made):
+            after = loss_sum(bone, made, batch)
+    assert not torch.equal(after, first)
+    with attach(bone.model, made):
+        torch.testing.assert_close(loss_sum(bone, made, batch).detach(), after, rtol=1e-5, atol=0)

@@ -46,12 +46,16 @@ def test_figures_need_no_torch(modules):
 
 
 def test_what_forks_has_not_asked_for_a_gpu():
-    # A worker imports `trial` and forks; where CUDA was asked anything before, no child can use it.
+    # A worker imports `trial` and forks; where CUDA was asked anything before, no child can use it. Which kind of
+    # accelerator torch was built for is known without asking.
     code = (
         "import torch\n"
         "asked = []\n"
         "for name in ('is_available', 'device_count', 'init', '_lazy_init', 'is_bf16_supported', 'mem_get_info'):\n"
         "    setattr(torch.cuda, name, lambda *_, name=name, **__: asked.append(name))\n"
+        "for name in dir(torch._C):\n"
+        "    if name.startswith('_accelerator_') and name != '_accelerator_getAccelerator':\n"
+        "        setattr(torch._C, name, lambda *_, name=name, **__: asked.append(name))\n"
         "import luthier.engines.local, luthier.trial\n"
         "assert not torch.cuda.is_available()\n"
         "print(asked)"

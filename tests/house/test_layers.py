@@ -24,6 +24,7 @@ FLOORS = (
     (
         "tensor_file",
         "study_folder",
+        "seeding",
         "metrics",
         "tasks",
         "data",
@@ -92,6 +93,7 @@ DOORS = {
         "ops",
         "dress",
         "heads",
+        "seeding",
         "methods",
         "backbone",
         "pretrained",

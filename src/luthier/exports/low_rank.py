@@ -84,7 +84,7 @@ def _largest(matrix_oi: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
         u, s, vh = torch.linalg.svd(matrix_oi, full_matrices=False)
         v = vh.T
     else:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng():  # of all devices: the draw is made where the matrix is
             torch.manual_seed(0)
             u, s, v = torch.svd_lowrank(matrix_oi, q=min(rank + SPARE, min(matrix_oi.shape)), niter=ROUNDS)
     return u[:, :rank], s[:rank], v[:, :rank]

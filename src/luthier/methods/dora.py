@@ -26,14 +26,20 @@ class Decomposed(Actor):
     def __init__(self, site: Site, backbone: Backbone, low: LowRank) -> None:
         super().__init__()
         self.low = low
-        self._frozen = (backbone.weight(site), backbone.bias(site))  # a tuple, so that it is no part of the state
-        self._square_o = self._frozen[0].square().sum(1)
+        self._frozen = (backbone, site, backbone.bias(site))  # a tuple, so that it is no part of the state
+        self._square_o = self._weight().square().sum(1)
         self.magnitude = nn.Parameter(self._square_o.sqrt())
+        self._kept: Tensor | None = None
+
+    def _weight(self) -> Tensor:
+        """The frozen matrix (o, i) in fp32: made when needed, because all of them would be another backbone."""
+        backbone, site, _ = self._frozen
+        return backbone.weight(site)
 
     def norm_o(self) -> Tensor:
         """‖W + sBA‖ per output row without forming the sum: ‖W‖² + 2s·(WAᵀ)⊙B + s²·(B·AAᵀ)⊙B, summed over r."""
-        weight_oi, (a, b, s) = self._frozen[0], (self.low.a, self.low.b, self.low.scale)
-        cross_o = ((weight_oi @ a.T) * b).sum(1)
+        a, b, s = self.low.a, self.low.b, self.low.scale
+        cross_o = ((self._weight() @ a.T) * b).sum(1)
         square_o = ((b @ (a @ a.T)) * b).sum(1)
         return (self._square_o + 2 * s * cross_o + s * s * square_o).clamp_min(0).sqrt()
 
@@ -43,8 +49,19 @@ class Decomposed(Actor):
             norm_o = self.norm_o()
         return self.magnitude / norm_o.masked_fill(norm_o == 0, 1.0)
 
+    def forget(self) -> None:
+        self._kept = None
+
+    def _share_now(self) -> Tensor:
+        """The same, of which answers need a new one for no token."""
+        if torch.is_grad_enabled():
+            return self.share_o()
+        if self._kept is None:
+            self._kept = self.share_o()
+        return self._kept
+
     def after(self, x: Tensor, y: Tensor) -> Tensor:
-        share_o, bias_o = self.share_o(), self._frozen[1]
+        share_o, bias_o = self._share_now(), self._frozen[2]
         if learns_in_16_bits(x, y):  # the gain apart from 1, since 16 bits cannot tell small gains from none
             moved = self.low.after(x, y)
             free = moved if bias_o is None else moved - bias_o.to(y.dtype)
@@ -53,7 +70,7 @@ class Decomposed(Actor):
         return y + ((share_o - 1) * plain + share_o * self.low.change(x)).to(y.dtype)
 
     def affine(self) -> Affine:
-        share_o, bias_o, low = self.share_o(), self._frozen[1], self.low.affine()
+        share_o, bias_o, low = self.share_o(), self._frozen[2], self.low.affine()
         shift_o = None if bias_o is None else (1 - share_o) * bias_o
         return Affine(share_o, shift_o, low.a_ri, share_o[:, None] * low.b_or)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..backbone import Backbone
 from ..delta import Actor, Delta
@@ -37,7 +38,8 @@ class VirtualRows(Actor):
         rows_nI = self.vectors()
         virtual_BS1 = (x < 0)[..., None]
         index_BS = (-x - 1).clamp(0, len(rows_nI) - 1)
-        return torch.where(virtual_BS1, rows_nI[index_BS].to(y.dtype), y)
+        # As an embedding: the gradient of an index adds up, one by one, the many tokens that are not virtual.
+        return torch.where(virtual_BS1, F.embedding(index_BS, rows_nI).to(y.dtype), y)
 
 
 @spelled

@@ -130,7 +130,7 @@ def _added(mask: Tensor | None, bias: Tensor | None, kind: torch.dtype) -> Tenso
     if mask is None or bias is None:
         one = _sum(mask, bias)
         return None if one is None else one.to(kind)
-    if torch.is_grad_enabled():
+    if mask.requires_grad or bias.requires_grad:
         return (mask + bias).to(kind)
     kept = getattr(bias, "with_mask", None)
     if kept is None or kept[0] is not mask:
