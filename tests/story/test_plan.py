@@ -101,7 +101,9 @@ def test_what_does_not_fit_is_refused_before_it_starts(say, machine, data, tmp_p
 
 
 TIGHT = 112_500_000
-"""Bytes into which the made-up machine fits passes of 512 tokens, and none larger."""
+"""Bytes into which the made-up machine fits passes of 512 tokens, and none larger, of a study of `FEW` answers."""
+FEW = ("--dev-rows", "2", "--test-rows", "2", "--precision", "fp32")
+"""Answers so few that training is what needs most, and their keys and values as wide on every machine."""
 
 
 def trained(folder):
@@ -111,8 +113,7 @@ def trained(folder):
 
 
 def test_what_does_not_fit_is_trained_in_smaller_passes_and_said(say, machine, data, tmp_path, monkeypatch):
-    rows = ("--dev-rows", "2", "--test-rows", "2")
-    command = ("compare", BACKBONE, data, "lora(rank=4)", *WORDS[1:], *rows, "--precision", "fp32", "--out")
+    command = ("compare", BACKBONE, data, "lora(rank=4)", *WORDS[1:], *FEW, "--out")
     assert say(*command, tmp_path / "ample").code == 0
     monkeypatch.setattr(calibrate, "free_bytes", lambda: TIGHT)
     answer = say(*command, tmp_path / "tight")
@@ -136,15 +137,16 @@ def test_what_was_set_is_never_chosen_otherwise(say, machine, data, tmp_path, mo
     monkeypatch.setattr(calibrate, "free_bytes", lambda: TIGHT)
 
     def chosen(*more):
-        told = json.loads(say("plan", BACKBONE, data, *WORDS, *more, "--json").out)
+        told = json.loads(say("plan", BACKBONE, data, *WORDS, *FEW, *more, "--json").out)
         trial = next(t for t in told["trials"].values() if t["method"] != "zero_shot")
         return trial["batch_tokens"], trial["recompute"], bool(trial["fitted"])
 
     assert chosen() == (512, False, True)
     assert chosen("--batch-tokens", "4096") == (4096, False, False)
     assert chosen("--no-recompute") == (512, False, True)
-    monkeypatch.setattr(calibrate, "free_bytes", lambda: 101_000_000)
-    refused = say("compare", BACKBONE, data, *WORDS, "--batch-tokens", "4096", "--out", tmp_path / "refused")
+    monkeypatch.setattr(calibrate, "free_bytes", lambda: 101_500_000)
+    set_so = ("lora(rank=4)", *WORDS[1:], *FEW, "--batch-tokens", "4096")
+    refused = say("compare", BACKBONE, data, *set_so, "--out", tmp_path / "refused")
     assert refused.code == 2 and "--batch-tokens 512" in refused.err
     command = json.loads((tmp_path / "refused" / "study.json").read_text("utf-8"))["command"]
     assert "--batch-tokens 4096" in command
