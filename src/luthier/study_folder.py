@@ -75,9 +75,7 @@ def check(folder: Path, facts: Mapping[str, Any], resume: bool) -> None:
             "finished trials are kept where their settings stay the same",
             f"remove {path} and run the same command again",
         ) from fault
-    changed = [line for k in same for line in _changes(k, was[k], now[k])]
-    changed += [line for k in fewer for line in _changes(k, was[k], now[k])]
-    if changed:
+    if changed := [line for k in (*same, *fewer) for line in _changes(k, was[k], now[k])]:
         raise UserError(
             f"{folder} was made with other settings ({'; '.join(changed)}).",
             "the same settings, with more methods, seeds or numbers of rows if you like",
